@@ -1,0 +1,2 @@
+// Package bpfx loads, attaches, runs and scopes eBPF programs.
+package bpfx
