@@ -1,0 +1,34 @@
+package bpfx
+
+import (
+	"errors"
+	"path/filepath"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+)
+
+// newAttachment is NewAttachment for the results of cilium's functions.
+func newAttachment(l link.Link, err error) (*Attachment, error) {
+	if err != nil {
+		return nil, err
+	}
+	return NewAttachment(l), nil
+}
+
+// isKernelLink reports whether the kernel has a link behind l. Where it has
+// none, cilium/ebpf gives a Link of its own that can't tell its Info.
+func isKernelLink(l link.Link) bool {
+	_, err := l.Info()
+	return !errors.Is(err, ebpf.ErrNotSupported)
+}
+
+// isBPFFS reports whether a file at path is, or would be, on a bpf filesystem.
+func isBPFFS(path string) bool {
+	var st unix.Statfs_t
+	if unix.Statfs(path, &st) != nil && unix.Statfs(filepath.Dir(path), &st) != nil {
+		return false
+	}
+	return uint32(st.Type) == unix.BPF_FS_MAGIC
+}

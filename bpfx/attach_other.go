@@ -1,0 +1,59 @@
+//go:build !linux
+
+package bpfx
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+)
+
+// attachOther is what every hook's Attach comes to on other systems.
+func attachOther(p *ebpf.Program) (*Attachment, error) {
+	return nil, fmt.Errorf("attaching needs Linux, this is %s: %w", runtime.GOOS, ebpf.ErrNotSupported)
+}
+
+func isKernelLink(link.Link) bool { return true }
+
+func isBPFFS(string) bool { return false }
+
+// Attach returns an error: attaching needs Linux.
+func (XDP) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (Tracepoint) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (RawTracepoint) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (SkLookup) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (FlowDissector) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (SkMsg) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (SkSkb) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (Kprobe) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (Kretprobe) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (Uprobe) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (Uretprobe) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (Fentry) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (Fexit) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }

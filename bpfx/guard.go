@@ -1,0 +1,81 @@
+package bpfx
+
+import (
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+)
+
+// The methods of ebpf.Program are not safe to call while another goroutine
+// closes it: the descriptor may be closed, or be another file's, by the time
+// the kernel looks at it. These stand before them and hold it meanwhile.
+
+// use calls fn while p can't be closed.
+func use[T any](p *Program, fn func(*ebpf.Program) (T, error)) (T, error) {
+	if err := p.acquire(); err != nil {
+		var zero T
+		return zero, err
+	}
+	defer p.mu.RUnlock()
+	return fn(p.Program)
+}
+
+// do is use for methods that return an error only.
+func do(p *Program, fn func(*ebpf.Program) error) error {
+	_, err := use(p, func(p *ebpf.Program) (struct{}, error) { return struct{}{}, fn(p) })
+	return err
+}
+
+// FD is [ebpf.Program.FD], and -1 after Close. It is only valid until Close.
+func (p *Program) FD() int {
+	fd, err := use(p, func(p *ebpf.Program) (int, error) { return p.FD(), nil })
+	if err != nil {
+		return -1
+	}
+	return fd
+}
+
+// String returns the program's type, name and descriptor, for people.
+func (p *Program) String() string {
+	s, err := use(p, func(p *ebpf.Program) (string, error) { return p.String(), nil })
+	if err != nil {
+		return err.Error()
+	}
+	return s
+}
+
+// Info is [ebpf.Program.Info].
+func (p *Program) Info() (*ebpf.ProgramInfo, error) { return use(p, (*ebpf.Program).Info) }
+
+// Stats is [ebpf.Program.Stats]. Requires Linux 5.8.
+func (p *Program) Stats() (*ebpf.ProgramStats, error) { return use(p, (*ebpf.Program).Stats) }
+
+// Handle is [ebpf.Program.Handle]. The caller must close the handle.
+func (p *Program) Handle() (*btf.Handle, error) { return use(p, (*ebpf.Program).Handle) }
+
+// Clone is [ebpf.Program.Clone]. The caller must close the clone, which has
+// no part in the attachments of p.
+func (p *Program) Clone() (*ebpf.Program, error) { return use(p, (*ebpf.Program).Clone) }
+
+// SetHandle is [ebpf.Program.SetHandle].
+func (p *Program) SetHandle(h *btf.Handle) error {
+	return do(p, func(p *ebpf.Program) error { return p.SetHandle(h) })
+}
+
+// BindMap is [ebpf.Program.BindMap]. Requires Linux 5.10.
+func (p *Program) BindMap(m *ebpf.Map) error {
+	return do(p, func(p *ebpf.Program) error { return p.BindMap(m) })
+}
+
+// Test is [ebpf.Program.Test]. [Program.Run] tells more.
+func (p *Program) Test(in []byte) (ret uint32, out []byte, err error) {
+	err = do(p, func(p *ebpf.Program) (err error) { ret, out, err = p.Test(in); return err })
+	return ret, out, err
+}
+
+// Benchmark is [ebpf.Program.Benchmark]. [Program.Run] tells more.
+func (p *Program) Benchmark(in []byte, repeat int, reset func()) (ret uint32, each time.Duration, err error) {
+	err = do(p, func(p *ebpf.Program) (err error) { ret, each, err = p.Benchmark(in, repeat, reset); return err })
+	return ret, each, err
+}

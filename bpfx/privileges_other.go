@@ -1,0 +1,9 @@
+//go:build !linux
+
+package bpfx
+
+import "github.com/cilium/ebpf"
+
+func removeMemlock() {}
+
+func whyNotPermitted(error, []ebpf.ProgramType) string { return "" }

@@ -1,0 +1,161 @@
+package bpfx
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/bpfx/go/internal/scope"
+)
+
+var (
+	// errNoProgram is returned when a program is needed and there is none.
+	errNoProgram = errors.New("nil program: load one first")
+	// errClosedProgram is returned when a program is used after Close.
+	errClosedProgram = fmt.Errorf("program is closed: %w", os.ErrClosed)
+)
+
+// Program is a program in the kernel and what it is attached to.
+//
+// It must be closed. Its methods may be called from many goroutines; after
+// Close they return an error wrapping [os.ErrClosed]. The embedded
+// [ebpf.Program] gives access to the rest of cilium/ebpf and must not be
+// closed by itself.
+type Program struct {
+	*ebpf.Program
+
+	// Maps are the maps that the program uses, by name, and Variables its
+	// global variables. Both are nil unless the program comes from [LoadELF],
+	// and are closed with the program.
+	Maps      map[string]*ebpf.Map
+	Variables map[string]*ebpf.Variable
+
+	mu     sync.RWMutex // held for reading while the descriptor is in use
+	closed bool
+	once   sync.Once
+	id     ebpf.ProgramID // known after Close at the latest; 0 if it is not
+
+	pinMu       sync.Mutex
+	attMu       sync.Mutex
+	attachments []*Attachment
+}
+
+// Wrap makes a Program of p, for example of a field of the objects that bpf2go
+// generates. It takes ownership: closing the Program closes p. Closing p
+// besides, as the Close method of bpf2go's objects does, is harmless once the
+// Program is closed. Wrapping nil gives a Program that can't be used.
+func Wrap(p *ebpf.Program) *Program {
+	return &Program{Program: p}
+}
+
+// Attach attaches the program and records the attachment, which [Program.Close]
+// closes if nobody did before. See [Attach].
+func (p *Program) Attach(h Hook) (*Attachment, error) {
+	if err := p.acquire(); err != nil {
+		return nil, &AttachError{Hook: h, Err: err}
+	}
+	defer p.mu.RUnlock()
+	a, err := Attach(p.Program, h)
+	if err != nil {
+		return nil, err
+	}
+	a.moveTo(p)
+	return a, nil
+}
+
+// Attachments returns what the program is attached to through
+// [Program.Attach] or [Attachment.Update], oldest first.
+func (p *Program) Attachments() []*Attachment {
+	if p == nil {
+		return nil
+	}
+	p.attMu.Lock()
+	defer p.attMu.Unlock()
+	return slices.Clone(p.attachments)
+}
+
+// Attached reports whether [Program.Attachments] returns any.
+func (p *Program) Attached() bool { return len(p.Attachments()) > 0 }
+
+// Loaded reports whether the program still exists in the kernel. That can be
+// so after Close: a pin, an attachment that was pinned, a slot of a program
+// array or another process may keep it. The kernel frees a program some time
+// after its last user is gone, so a caller that waits for that has to poll.
+//
+// Requires CAP_SYS_ADMIN after Close; without it, returns false.
+func (p *Program) Loaded() bool {
+	if p.acquire() == nil {
+		p.mu.RUnlock()
+		return true // our descriptor keeps it
+	}
+	if p == nil || p.id == 0 {
+		return false
+	}
+	next, err := ebpf.ProgramGetNextID(p.id - 1)
+	return err == nil && next == p.id
+}
+
+// Close detaches the program from everything that [Program.Attachments] lists,
+// newest first, and closes it and its maps. It waits for runs that are under
+// way. All errors are joined. Closing twice is fine.
+//
+// The program stays in the kernel while it is pinned or something else refers
+// to it; see [Program.Loaded].
+func (p *Program) Close() (err error) {
+	if p == nil || p.Program == nil {
+		return nil
+	}
+	p.once.Do(func() { err = p.close() })
+	return err
+}
+
+func (p *Program) close() error {
+	p.mu.Lock()
+	p.closed = true
+	p.id = programID(p.Program)
+	p.mu.Unlock()
+
+	// From here on acquire fails: nobody else uses the descriptor.
+	var errs []error
+	for _, a := range slices.Backward(p.Attachments()) {
+		errs = append(errs, a.closeOwned(p))
+	}
+	errs = append(errs, p.Program.Close(), closeMaps(p.Maps))
+	return scope.Join(errs...)
+}
+
+// closeMaps closes all maps, in the order of their names.
+func closeMaps(maps map[string]*ebpf.Map) error {
+	var errs []error
+	for _, name := range sortedKeys(maps) {
+		errs = append(errs, maps[name].Close())
+	}
+	return scope.Join(errs...)
+}
+
+// acquire keeps the descriptor open until p.mu.RUnlock is called.
+func (p *Program) acquire() error {
+	if p == nil || p.Program == nil {
+		return errNoProgram
+	}
+	p.mu.RLock()
+	if p.closed {
+		p.mu.RUnlock()
+		return errClosedProgram
+	}
+	return nil
+}
+
+// programID returns the id of p, or 0 if the kernel won't tell.
+func programID(p *ebpf.Program) ebpf.ProgramID {
+	info, err := p.Info()
+	if err != nil {
+		return 0
+	}
+	id, _ := info.ID()
+	return id
+}

@@ -1,0 +1,193 @@
+package bpfx
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/internal/sys"
+)
+
+const (
+	// outputRoom is how much larger than its input a packet can get by
+	// bpf_xdp_adjust_head: XDP_PACKET_HEADROOM + NET_IP_ALIGN.
+	outputRoom = 256 + 2
+	// contextRoom fits every context of Linux 7.3 and some more.
+	contextRoom = 256
+	// maxOutput is more than the largest XDP packet with fragments, and ends
+	// the search for the size of one where the kernel won't tell it.
+	maxOutput = 1 << 20
+)
+
+// run runs p, which the caller keeps open.
+func run(p *ebpf.Program, in *RunInput) (Result, error) {
+	typ := p.Type()
+	if err := checkRun(typ, in); err != nil {
+		return Result{}, err
+	}
+	if len(in.Data) > math.MaxInt32 {
+		return Result{}, fmt.Errorf("%d bytes of Data: %w", len(in.Data), unix.E2BIG)
+	}
+	rule, known := runRules[typ]
+	if !known { // what it takes is not known here, so give it what there is
+		rule = runRule{takes: runDataOut, contextOut: true}
+	}
+	context, contextOut, err := encodeContext(in.Context, &rule)
+	if err != nil {
+		return Result{}, err
+	}
+	if in.LiveFrames {
+		contextOut = nil
+	}
+	out := dataOut(in, &rule)
+
+	attr := sys.TestRunAttr{
+		ProgFD:     uint32(p.FD()),
+		DataSizeIn: uint32(len(in.Data)),
+		DataIn:     sys.Bytes(in.Data),
+		Repeat:     in.Repeat,
+		CtxSizeIn:  uint32(len(context)),
+		CtxIn:      sys.Bytes(context),
+		CPU:        in.CPU,
+		BatchSize:  in.BatchSize,
+		Flags:      runFlags(in),
+	}
+	for {
+		attr.DataSizeOut, attr.DataOut = uint32(len(out)), sys.Bytes(out)
+		attr.CtxSizeOut, attr.CtxOut = uint32(len(contextOut)), sys.Bytes(contextOut)
+		err = sys.TestRun(&attr)
+		if err != unix.ENOSPC || !grow(&out, int(attr.DataSizeOut), &contextOut, int(attr.CtxSizeOut)) {
+			break
+		}
+	}
+	runtime.KeepAlive(p)
+	if err != nil {
+		return Result{}, runError(typ, in, context, err)
+	}
+
+	res := Result{
+		Return:   attr.Retval,
+		Duration: time.Duration(attr.Duration),
+		Runs:     int(max(in.Repeat, 1)),
+	}
+	if !in.LiveFrames {
+		res.Verdict = Verdict(typ, attr.Retval)
+	}
+	if out != nil {
+		res.Data = out[:min(int(attr.DataSizeOut), len(out))]
+	}
+	switch {
+	case rule.inPlace:
+		res.Context = context
+	case contextOut != nil:
+		res.Context = contextOut[:min(int(attr.CtxSizeOut), len(contextOut))]
+	}
+	return res, nil
+}
+
+// grow makes room for output that did not fit, and reports whether it could.
+// need and needContext are the sizes that the kernel wrote, if it wrote any.
+func grow(out *[]byte, need int, context *[]byte, needContext int) bool {
+	switch {
+	case needContext > len(*context):
+		*context = make([]byte, needContext)
+	case need > len(*out):
+		*out = make([]byte, need)
+	case len(*out) >= maxOutput:
+		return false
+	default:
+		// XDP packets whose fragments alone don't fit: the kernel leaves
+		// before it writes the size (net/bpf/test_run.c, bpf_test_finish).
+		*out = make([]byte, max(4*len(*out), 4096))
+	}
+	return true
+}
+
+// dataOut returns the buffer for the packet, nil if there will be none.
+func dataOut(in *RunInput, rule *runRule) []byte {
+	if rule.takes&runDataOut == 0 || in.LiveFrames {
+		return nil
+	}
+	if cap(in.DataOut) > 0 {
+		return in.DataOut[:cap(in.DataOut)]
+	}
+	return make([]byte, max(len(in.Data)+outputRoom, rule.minOut))
+}
+
+// encodeContext returns the context in the kernel's layout and the buffer that
+// it will come back in.
+func encodeContext(context any, rule *runRule) (in, out []byte, err error) {
+	if context == nil {
+		return nil, nil, nil
+	}
+	room := 0
+	if rule.contextOut {
+		room = contextRoom
+	}
+	var buf []byte
+	if b, ok := context.([]byte); ok {
+		buf = append(make([]byte, 0, len(b)+room), b...)
+	} else {
+		size := binary.Size(context)
+		if size < 0 {
+			return nil, nil, fmt.Errorf("context of type %T has no fixed size: %w", context, unix.EINVAL)
+		}
+		buf, err = binary.Append(make([]byte, 0, size+room), binary.NativeEndian, context)
+		if err != nil {
+			return nil, nil, fmt.Errorf("encode context: %w", err)
+		}
+	}
+	if len(buf) == 0 {
+		return nil, nil, nil
+	}
+	if room > 0 {
+		out = buf[len(buf):cap(buf)]
+	}
+	return buf[:len(buf):len(buf)], out, nil
+}
+
+func runFlags(in *RunInput) (flags uint32) {
+	if in.OnCPU {
+		flags |= sys.TestRunOnCPU
+	}
+	if in.LiveFrames {
+		flags |= sys.TestXDPLiveFrames
+	}
+	if in.ChecksumComplete {
+		flags |= sys.TestSKBChecksumComplete
+	}
+	return flags
+}
+
+// runError says what can be found out about why the kernel refused a run.
+func runError(typ ebpf.ProgramType, in *RunInput, context []byte, err error) error {
+	why := ""
+	switch {
+	case errors.Is(err, sys.ENOTSUPP), errors.Is(err, unix.EOPNOTSUPP) && typ == ebpf.StructOps:
+		return fmt.Errorf("run %v program: the kernel can't test-run this type: %w", typ, ebpf.ErrNotSupported)
+	case errors.Is(err, unix.EFAULT) && typ == ebpf.Tracing:
+		return fmt.Errorf("run %v program: of this type the kernel only runs fentry, fexit and fmod_ret: %w: %w", typ, ebpf.ErrNotSupported, err)
+	case errors.Is(err, unix.EINVAL):
+		why = whyInvalid(typ, in, context)
+	case errors.Is(err, unix.EBADMSG) && in.ChecksumComplete:
+		why = "the program left the packet's checksum (skb->csum) wrong"
+	case errors.Is(err, unix.ENODEV):
+		why = "the context names an interface that doesn't exist"
+	case errors.Is(err, unix.EAFNOSUPPORT) && typ == ebpf.SkLookup:
+		why = "the context's Family must be AF_INET or AF_INET6"
+	case errors.Is(err, unix.ENXIO) && in.OnCPU:
+		why = fmt.Sprintf("there is no CPU %d", in.CPU)
+	case errors.Is(err, unix.EINTR):
+		why = "a signal interrupted it every time"
+	}
+	if why == "" {
+		return fmt.Errorf("run %v program: %w", typ, err)
+	}
+	return fmt.Errorf("run %v program: %s: %w", typ, why, err)
+}

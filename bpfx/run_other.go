@@ -1,0 +1,17 @@
+//go:build !linux
+
+package bpfx
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/cilium/ebpf"
+)
+
+func run(p *ebpf.Program, in *RunInput) (Result, error) {
+	if err := checkRun(p.Type(), in); err != nil {
+		return Result{}, err
+	}
+	return Result{}, fmt.Errorf("running programs needs Linux, this is %s: %w", runtime.GOOS, ebpf.ErrNotSupported)
+}

@@ -1,0 +1,87 @@
+package bpfx
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/internal/scope"
+)
+
+// Attach attaches p, which must be of type [ebpf.SkMsg]. See [Attach].
+func (h SkMsg) Attach(p *ebpf.Program) (*Attachment, error) {
+	if err := checkProgram(p, ebpf.SkMsg); err != nil {
+		return nil, err
+	}
+	return attachSockmap(p, h.Map, ebpf.AttachSkMsgVerdict)
+}
+
+// Attach attaches p, which must be of type [ebpf.SkSKB]. See [Attach].
+func (h SkSkb) Attach(p *ebpf.Program) (*Attachment, error) {
+	if err := checkProgram(p, ebpf.SkSKB); err != nil {
+		return nil, err
+	}
+	typ, ok := h.Kind.attachType()
+	if !ok {
+		return nil, fmt.Errorf("unknown kind %v", h.Kind)
+	}
+	return attachSockmap(p, h.Map, typ)
+}
+
+// attachSockmap attaches p to m, by a link where the kernel has them.
+func attachSockmap(p *ebpf.Program, m *ebpf.Map, typ ebpf.AttachType) (*Attachment, error) {
+	if m == nil {
+		return nil, errors.New("no map: set Map to a sockmap or sockhash")
+	}
+	if t := m.Type(); t != ebpf.SockMap && t != ebpf.SockHash {
+		return nil, fmt.Errorf("%v is not a sockmap or sockhash: %w", m, unix.EINVAL)
+	}
+	if m.FD() < 0 {
+		return nil, fmt.Errorf("map: %w", os.ErrClosed)
+	}
+	l, err := link.AttachRawLink(link.RawLinkOptions{Target: m.FD(), Program: p, Attach: typ})
+	if err == nil {
+		return NewAttachment(l), nil
+	}
+	if !errors.Is(err, unix.EINVAL) {
+		return nil, sockmapTaken(err)
+	}
+	// Before Linux 6.10 there is no link for these types of program.
+	return attachSockmapDirect(p, m, typ)
+}
+
+// attachSockmapDirect attaches p to m by BPF_PROG_ATTACH. The clones keep both
+// open until the program is detached, which the kernel does not do by itself.
+func attachSockmapDirect(p *ebpf.Program, m *ebpf.Map, typ ebpf.AttachType) (_ *Attachment, err error) {
+	query, err := link.QueryPrograms(link.QueryOptions{Target: m.FD(), Attach: typ})
+	if err == nil && len(query.Programs) > 0 {
+		return nil, sockmapTaken(unix.EBUSY)
+	}
+	prog, err := p.Clone()
+	if err != nil {
+		return nil, err
+	}
+	array, err := m.Clone()
+	if err != nil {
+		return nil, scope.Join(err, prog.Close())
+	}
+	opts := link.RawAttachProgramOptions{Target: array.FD(), Program: prog, Attach: typ}
+	if err := link.RawAttachProgram(opts); err != nil {
+		return nil, scope.Join(sockmapTaken(err), prog.Close(), array.Close())
+	}
+	return AttachmentFunc(func() error {
+		return scope.Join(link.RawDetachProgram(link.RawDetachProgramOptions(opts)), prog.Close(), array.Close())
+	}), nil
+}
+
+// sockmapTaken says what EBUSY means here.
+func sockmapTaken(err error) error {
+	if errors.Is(err, unix.EBUSY) {
+		return fmt.Errorf("the map has a program there already, or one that excludes it: %w", err)
+	}
+	return err
+}

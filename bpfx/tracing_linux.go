@@ -1,0 +1,72 @@
+package bpfx
+
+import (
+	"fmt"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+
+	kbtf "github.com/bpfx/go/internal/btf"
+	"github.com/bpfx/go/internal/scope"
+)
+
+// Attach attaches p, which must be of type [ebpf.Tracing] and loaded for
+// fentry. See [Attach].
+func (h Fentry) Attach(p *ebpf.Program) (*Attachment, error) {
+	return attachTracing(p, ebpf.AttachTraceFEntry, h.Func, h.Cookie)
+}
+
+// Attach attaches p, which must be of type [ebpf.Tracing] and loaded for
+// fexit. See [Attach].
+func (h Fexit) Attach(p *ebpf.Program) (*Attachment, error) {
+	return attachTracing(p, ebpf.AttachTraceFExit, h.Func, h.Cookie)
+}
+
+// attachTracing attaches p, which was loaded for typ and fn.
+func attachTracing(p *ebpf.Program, typ ebpf.AttachType, fn string, cookie uint64) (*Attachment, error) {
+	if err := checkProgram(p, ebpf.Tracing); err != nil {
+		return nil, err
+	}
+	l, err := link.AttachTracing(link.TracingOptions{Program: p, AttachType: typ, Cookie: cookie})
+	if err != nil {
+		return nil, err
+	}
+	// On old kernels AttachTracing falls back to a call that attaches
+	// wherever the program was loaded for.
+	if err := checkTarget(l, typ, fn); err != nil {
+		return nil, scope.Join(err, l.Close())
+	}
+	return NewAttachment(l), nil
+}
+
+// checkTarget returns an error if l attached a program elsewhere than to typ
+// and fn. What the kernel doesn't tell (before Linux 5.13: the function) is
+// taken for right.
+func checkTarget(l link.Link, typ ebpf.AttachType, fn string) error {
+	info, err := l.Info()
+	if err != nil {
+		return err
+	}
+	t := info.Tracing()
+	if t == nil {
+		return nil
+	}
+	if got := ebpf.AttachType(t.AttachType); got != typ {
+		return fmt.Errorf("the program was loaded for %v, not for %v", got, typ)
+	}
+	if fn == "" || t.TargetBtfId == 0 {
+		return nil
+	}
+	kernel, err := kbtf.Shared.Cache().Kernel()
+	if err != nil {
+		return nil // nothing to compare with
+	}
+	// The id of a module's function, or of a program's, is not in the
+	// kernel's own BTF, or not that of a function.
+	target, _ := kernel.TypeByID(t.TargetBtfId)
+	if f, ok := target.(*btf.Func); ok && f.Name != fn {
+		return fmt.Errorf("the program was loaded for function %q, not for %q", f.Name, fn)
+	}
+	return nil
+}

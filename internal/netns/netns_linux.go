@@ -1,0 +1,66 @@
+package netns
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// Enter moves the calling goroutine into a new network namespace in which
+// only the loopback interface exists, and is up.
+//
+// The goroutine is locked to its thread and stays so: when it ends, the Go
+// runtime ends the thread too, so no other goroutine ever runs in the wrong
+// namespace. The namespace goes with the last thread, socket or file that
+// refers to it. Goroutines that it starts are in the old namespace; sockets
+// belong to the namespace of the goroutine that opens them.
+//
+// Requires CAP_SYS_ADMIN. Must not be called from the main goroutine of a
+// program that goes on to need its old namespace.
+func Enter() error {
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread() // nothing was changed
+		return fmt.Errorf("create a network namespace: %w", err)
+	}
+	return loopbackUp()
+}
+
+// Do calls fn in a network namespace of its own and waits for it. fn runs on
+// a goroutine of its own, so it must not call testing's FailNow or Skip.
+func Do(fn func() error) error {
+	err := make(chan error, 1)
+	go func() {
+		result := fmt.Errorf("function ended by runtime.Goexit")
+		defer func() { err <- result }()
+		if result = Enter(); result == nil {
+			result = fn()
+		}
+	}()
+	return <-err
+}
+
+// Current opens the network namespace of the calling thread.
+func Current() (*os.File, error) {
+	return os.Open("/proc/thread-self/ns/net")
+}
+
+// loopbackUp sets lo up in the namespace of the calling thread.
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open a socket: %w", err)
+	}
+	defer unix.Close(fd)
+	req, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	req.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req); err != nil {
+		return fmt.Errorf("set lo up: %w", err)
+	}
+	return nil
+}

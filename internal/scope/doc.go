@@ -1,0 +1,3 @@
+// Package scope holds the one implementation of the scope contract that every
+// With function of bpfx promises.
+package scope

@@ -1,0 +1,75 @@
+package sys
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Flags of BPF_PROG_TEST_RUN (BPF_F_TEST_*).
+const (
+	TestRunOnCPU            = 1 << 0
+	TestXDPLiveFrames       = 1 << 1
+	TestSKBChecksumComplete = 1 << 2
+)
+
+// TestRunAttr is union bpf_attr.test, the argument of BPF_PROG_TEST_RUN.
+type TestRunAttr struct {
+	ProgFD      uint32
+	Retval      uint32
+	DataSizeIn  uint32
+	DataSizeOut uint32
+	DataIn      Pointer
+	DataOut     Pointer
+	Repeat      uint32
+	Duration    uint32
+	CtxSizeIn   uint32
+	CtxSizeOut  uint32
+	CtxIn       Pointer
+	CtxOut      Pointer
+	Flags       uint32
+	CPU         uint32
+	BatchSize   uint32
+	_           [4]byte
+}
+
+// maxInterrupts bounds how often an interrupted test run is started again.
+const maxInterrupts = 1000
+
+// profSet holds SIGPROF alone.
+var profSet = func() (set unix.Sigset_t) {
+	const bit = int(unix.SIGPROF) - 1
+	const word = int(unsafe.Sizeof(set.Val[0])) * 8
+	set.Val[bit/word] |= 1 << (bit % word)
+	return set
+}()
+
+// TestRun calls BPF_PROG_TEST_RUN and fills attr's outputs.
+//
+// A run that a signal interrupts has no result: the kernel gives up the rest
+// of its repetitions with EINTR (net/bpf/test_run.c, bpf_test_timer_continue),
+// and before 5.13 it does so even after a single run that was complete. So it
+// is started again, and SIGPROF, which Go's profiler sends a hundred times a
+// second, is held off meanwhile. Returns EINTR if it was interrupted a
+// thousand times.
+func TestRun(attr *TestRunAttr) (err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var old unix.Sigset_t
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &profSet, &old); err != nil {
+		return fmt.Errorf("hold off SIGPROF: %w", err)
+	}
+	// The mask can't be refused here: it is the one that was in force.
+	defer unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
+
+	const cmd = 10 // BPF_PROG_TEST_RUN, also called BPF_PROG_RUN
+	for range maxInterrupts {
+		err = bpf(cmd, unsafe.Pointer(attr), unsafe.Sizeof(*attr))
+		if err != unix.EINTR {
+			break
+		}
+	}
+	return err
+}

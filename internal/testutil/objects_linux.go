@@ -1,0 +1,185 @@
+package testutil
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+)
+
+// Patience is how long tests wait for what the kernel does later: it frees
+// programs, maps and links some time after their last user is gone.
+const Patience = 10 * time.Second
+
+// Eventually polls cond and fails tb if it doesn't come true.
+func Eventually(tb testing.TB, what string, cond func() bool) {
+	tb.Helper()
+	for end := time.Now().Add(Patience); !cond(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			tb.Fatalf("after %v still not: %s", Patience, what)
+		}
+	}
+}
+
+// HaveLink reports whether the kernel has a link with this id.
+func HaveLink(tb testing.TB, id link.ID) bool {
+	tb.Helper()
+	l, err := link.NewFromID(id)
+	if errors.Is(err, os.ErrNotExist) {
+		return false
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return true
+}
+
+// objects lists what the kernel and this process hold, one line each.
+func objects() ([]string, error) {
+	var list []string
+	for id := ebpf.ProgramID(0); ; {
+		next, err := ebpf.ProgramGetNextID(id)
+		if errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		id = next
+		list = append(list, describeProgram(id))
+	}
+	for id := ebpf.MapID(0); ; {
+		next, err := ebpf.MapGetNextID(id)
+		if errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		id = next
+		list = append(list, fmt.Sprintf("map %d", id))
+	}
+	it := new(link.Iterator)
+	defer it.Close()
+	for it.Next() {
+		list = append(list, fmt.Sprintf("link %d", it.ID))
+	}
+	if err := it.Err(); err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// describeProgram names a program, unless it is gone already.
+func describeProgram(id ebpf.ProgramID) string {
+	p, err := ebpf.NewProgramFromID(id)
+	if err != nil {
+		return fmt.Sprintf("program %d", id)
+	}
+	defer p.Close()
+	info, err := p.Info()
+	if err != nil {
+		return fmt.Sprintf("program %d", id)
+	}
+	return fmt.Sprintf("program %d %s (%v)", id, info.Name, info.Type)
+}
+
+// descriptors lists the files that this process has open. Those of the Go
+// runtime, which it opens when it first polls and never closes, are left out.
+func descriptors() ([]string, error) {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, e := range entries {
+		target, err := os.Readlink("/proc/self/fd/" + e.Name())
+		if err != nil || strings.Contains(target, "[eventpoll]") || strings.Contains(target, "[eventfd]") {
+			continue // the directory itself, or the runtime's
+		}
+		list = append(list, fmt.Sprintf("fd %s: %s", e.Name(), target))
+	}
+	return list, nil
+}
+
+// Main runs the tests of a package and fails if they left anything open in
+// this process or behind in the kernel. It calls [os.Exit].
+//
+// Test binaries that use it wait for each other, so that none sees what
+// another is about to remove.
+func Main(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	if os.Geteuid() != 0 {
+		return m.Run()
+	}
+	unlock, err := lockMachine()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lock against other tests:", err)
+		return 1
+	}
+	defer unlock()
+	before, err := everything()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "list BPF objects:", err)
+		return 1
+	}
+	code := m.Run()
+	if left := leftBehind(before); len(left) > 0 {
+		fmt.Fprintf(os.Stderr, "left behind by the tests:\n\t%s\n", strings.Join(left, "\n\t"))
+		return max(code, 1)
+	}
+	return code
+}
+
+// leftBehind returns what there is now and was not before. It waits for what
+// the kernel frees late.
+func leftBehind(before []string) (left []string) {
+	for end := time.Now().Add(Patience); ; time.Sleep(20 * time.Millisecond) {
+		now, err := everything()
+		if err != nil {
+			return []string{err.Error()}
+		}
+		left = slices.DeleteFunc(now, func(s string) bool {
+			// systemd loads and removes its own whenever it likes.
+			return slices.Contains(before, s) || strings.Contains(s, " sd_")
+		})
+		if len(left) == 0 || time.Now().After(end) {
+			return left
+		}
+	}
+}
+
+func everything() ([]string, error) {
+	list, err := objects()
+	if err != nil {
+		return nil, err
+	}
+	fds, err := descriptors()
+	return append(list, fds...), err
+}
+
+// lockMachine waits until no other test binary runs.
+func lockMachine() (unlock func(), err error) {
+	f, err := os.OpenFile(os.TempDir()+"/bpfx-test.lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() { f.Close() }, nil
+}

@@ -1,0 +1,120 @@
+package testutil
+
+import (
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/cilium/ebpf"
+)
+
+// vmRemedy is what skips recommend when the running kernel is the reason.
+const vmRemedy = "try another kernel: see CONTRIBUTING.md"
+
+// NeedRoot skips tb unless it may load and attach programs.
+func NeedRoot(tb testing.TB) {
+	tb.Helper()
+	if os.Geteuid() != 0 {
+		tb.Skip("skipping: needs root (try sudo -E go test ./...)")
+	}
+}
+
+// NeedKernel skips tb on kernels older than since, a version such as "6.6".
+// It is for what older kernels don't refuse, but do in another way;
+// SkipIfNotSupported is for the rest.
+func NeedKernel(tb testing.TB, since, feature string) {
+	tb.Helper()
+	if older(tb, since) {
+		tb.Skipf("skipping %s: Requires Linux %s (this is %s; %s)", feature, since, kernelRelease(tb), vmRemedy)
+	}
+}
+
+// SkipIfNotSupported skips tb if err says that the kernel lacks feature, and
+// that may be: the kernel is older than since, or was built without one of
+// configs, such as "CONFIG_KPROBES". It fails tb if err says so and that may
+// not be. Other errors are left to the caller.
+func SkipIfNotSupported(tb testing.TB, err error, feature, since string, configs ...string) {
+	tb.Helper()
+	if !errors.Is(err, ebpf.ErrNotSupported) {
+		return
+	}
+	NeedKernel(tb, since, feature)
+	for _, config := range configs {
+		if set, known := kernelConfig(config); !set {
+			note := "try another kernel: see CONTRIBUTING.md"
+			if !known {
+				note = "this kernel doesn't tell its configuration; " + note
+			}
+			tb.Skipf("skipping %s: Requires %s (%s)", feature, config, note)
+		}
+	}
+	tb.Fatalf("%s: requires Linux %s, this is %s, but: %v", feature, since, kernelRelease(tb), err)
+}
+
+// older reports whether the running kernel is older than version.
+func older(tb testing.TB, version string) bool {
+	tb.Helper()
+	var major, minor, gotMajor, gotMinor int
+	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil {
+		tb.Fatalf("kernel version %q: %v", version, err)
+	}
+	release := kernelRelease(tb)
+	if _, err := fmt.Sscanf(release, "%d.%d", &gotMajor, &gotMinor); err != nil {
+		tb.Fatalf("kernel release %q: %v", release, err)
+	}
+	return gotMajor < major || gotMajor == major && gotMinor < minor
+}
+
+// kernelConfig reports whether the running kernel was built with an option,
+// and whether that is known at all.
+func kernelConfig(option string) (set, known bool) {
+	text, err := readConfig()
+	if err != nil {
+		return false, false
+	}
+	s := bufio.NewScanner(strings.NewReader(text))
+	for s.Scan() {
+		if value, ok := strings.CutPrefix(s.Text(), option+"="); ok {
+			return value == "y" || value == "m", true
+		}
+	}
+	return false, true
+}
+
+// readConfig returns the configuration of the running kernel, from the file
+// that BPFX_KERNEL_CONFIG names or where distributions keep it.
+func readConfig() (string, error) {
+	if path := os.Getenv("BPFX_KERNEL_CONFIG"); path != "" {
+		b, err := os.ReadFile(path)
+		return string(b), err
+	}
+	if f, err := os.Open("/proc/config.gz"); err == nil {
+		defer f.Close()
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			return "", err
+		}
+		b, err := io.ReadAll(z)
+		return string(b), err
+	}
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return "", err
+	}
+	b, err := os.ReadFile("/boot/config-" + strings.TrimSpace(string(release)))
+	return string(b), err
+}
+
+func kernelRelease(tb testing.TB) string {
+	tb.Helper()
+	b, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		tb.Skipf("skipping: needs Linux with /proc (%v)", err)
+	}
+	return strings.TrimSpace(string(b))
+}
