@@ -48,7 +48,7 @@ func loadProgram(spec *ebpf.ProgramSpec, opts *ebpf.ProgramOptions) (*ebpf.Progr
 	if name := unknownMap(spec); name != "" {
 		return nil, fmt.Errorf("it uses map %q, which a program alone doesn't bring: load the whole collection: %w", name, asm.ErrUnsatisfiedMapReference)
 	}
-	const key = "program"
+	const key = ""
 	coll, err := newCollection(&ebpf.CollectionSpec{
 		Programs: map[string]*ebpf.ProgramSpec{key: spec},
 	}, ebpf.CollectionOptions{Programs: *opts})
