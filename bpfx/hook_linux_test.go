@@ -38,6 +38,8 @@ type hookTest struct {
 	configs []string
 	// links is the version from which on there is a kernel link.
 	links string
+	// once is the version before which a program can be attached only once.
+	once string
 	// updates says that a link can be updated.
 	updates bool
 }
@@ -105,6 +107,12 @@ func testHook(t *testing.T, tt hookTest) {
 	mustNotFire(t, tt, runs)
 
 	// Close of the program detaches.
+	if tt.once != "" && !testutil.KernelAtLeast(t, tt.once) {
+		if _, err := p.Attach(h); !errors.Is(err, unix.ENOENT) {
+			t.Errorf("second Attach() = %v, want ENOENT", err)
+		}
+		p = loadFor(t, tt, h, runs)
+	}
 	a, err = p.Attach(h)
 	if err != nil {
 		t.Fatal("attach again:", err)

@@ -118,12 +118,12 @@ var hookTests = []hookTest{
 		fire: callProbe,
 	},
 	{
-		name: "fentry", since: "5.5", links: "5.7",
+		name: "fentry", since: "5.5", links: "5.7", once: "5.13",
 		hook: func(testing.TB) hook { return bpfx.Fentry{Func: "inet_dgram_connect"} },
 		fire: sendUDP,
 	},
 	{
-		name: "fexit", since: "5.5", links: "5.7",
+		name: "fexit", since: "5.5", links: "5.7", once: "5.13",
 		hook: func(testing.TB) hook { return bpfx.Fexit{Func: "inet_dgram_connect"} },
 		fire: sendUDP,
 	},
