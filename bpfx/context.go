@@ -32,7 +32,7 @@ func (c *XDPContext) UnmarshalBinary(b []byte) error { return unmarshalContext(b
 
 // SKBContext is struct __sk_buff, the context of tc, socket filter, cgroup_skb
 // and lwt programs. As input of a test run only the fields that say so may be
-// set.
+// set; as output only they mean something.
 type SKBContext struct {
 	Len            uint32
 	PktType        uint32
@@ -99,7 +99,7 @@ const flowKeysSize = 56
 
 // FlowKeys is struct bpf_flow_keys: what a flow dissector program found in a
 // packet, and its [Result.Data]. As context of a test run only Flags may be
-// set.
+// set; as output only they mean something.
 type FlowKeys struct {
 	NHOff       uint16 // where the network header starts, in bytes
 	THOff       uint16 // where the transport header starts, in bytes

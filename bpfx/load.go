@@ -12,9 +12,9 @@ import (
 	kbtf "github.com/bpfx/go/internal/btf"
 )
 
-// Load loads one program. opts may be nil; with a LogLevel of
-// [ebpf.LogLevelBranch] or more, the verifier's log of a successful load is in
-// the VerifierLog of the result.
+// Load loads one program. opts may be nil. With a LogLevel, such as
+// [ebpf.LogLevelInstruction], the verifier's log of a successful load is in the
+// VerifierLog of the result.
 //
 // A program that needs the kernel's BTF uses a copy that all loads of the
 // process share: see [ReleaseBTF]. On kernels before 5.11 the first Load lifts
