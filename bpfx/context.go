@@ -99,7 +99,7 @@ const flowKeysSize = 56
 
 // FlowKeys is struct bpf_flow_keys: what a flow dissector program found in a
 // packet, and its [Result.Data]. As context of a test run only Flags may be
-// set; as output only they mean something.
+// set.
 type FlowKeys struct {
 	NHOff       uint16 // where the network header starts, in bytes
 	THOff       uint16 // where the transport header starts, in bytes
