@@ -214,7 +214,8 @@ func TestRunSyscall(t *testing.T) {
 	p := mustLoad(t, &ebpf.ProgramSpec{
 		Type: ebpf.Syscall, Flags: unix.BPF_F_SLEEPABLE, License: "GPL",
 		Instructions: asm.Instructions{
-			asm.StoreImm(asm.R1, 4, 9, asm.Word),
+			asm.Mov.Imm(asm.R2, 9),
+			asm.StoreMem(asm.R1, 4, asm.R2, asm.Word),
 			asm.Mov.Imm(asm.R0, 5),
 			asm.Return(),
 		},

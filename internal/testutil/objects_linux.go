@@ -68,7 +68,7 @@ func objects() ([]string, error) {
 			return nil, err
 		}
 		id = next
-		list = append(list, fmt.Sprintf("map %d", id))
+		list = append(list, describeMap(id))
 	}
 	it := new(link.Iterator)
 	defer it.Close()
@@ -93,6 +93,20 @@ func describeProgram(id ebpf.ProgramID) string {
 		return fmt.Sprintf("program %d", id)
 	}
 	return fmt.Sprintf("program %d %s (%v)", id, info.Name, info.Type)
+}
+
+// describeMap names a map, unless it is gone already.
+func describeMap(id ebpf.MapID) string {
+	m, err := ebpf.NewMapFromID(id)
+	if err != nil {
+		return fmt.Sprintf("map %d", id)
+	}
+	defer m.Close()
+	info, err := m.Info()
+	if err != nil {
+		return fmt.Sprintf("map %d", id)
+	}
+	return fmt.Sprintf("map %d %s (%v)", id, info.Name, info.Type)
 }
 
 // descriptors lists the files that this process has open. Those of the Go
@@ -150,9 +164,11 @@ func run(m *testing.M) int {
 }
 
 // leftBehind returns what there is now and was not before. It waits for what
-// the kernel frees late.
+// the kernel frees late, and for the garbage collector, which unmaps the memory
+// of global variables.
 func leftBehind(before []string) (left []string) {
 	for end := time.Now().Add(Patience); ; time.Sleep(20 * time.Millisecond) {
+		runtime.GC()
 		now, err := everything()
 		if err != nil {
 			return []string{err.Error()}
