@@ -152,13 +152,3 @@ func (p *Program) acquire() error {
 	}
 	return nil
 }
-
-// programID returns the id of p, or 0 if the kernel won't tell.
-func programID(p *ebpf.Program) ebpf.ProgramID {
-	info, err := p.Info()
-	if err != nil {
-		return 0
-	}
-	id, _ := info.ID()
-	return id
-}

@@ -167,7 +167,7 @@ func TestScopesOnKernel(t *testing.T) {
 		p = got
 		return errFn
 	})
-	if err != errFn {
+	if err != errFn { //nolint:errorlint // the very same error
 		t.Errorf("WithProgram() = %v, want fn's own error", err)
 	}
 	testutil.Eventually(t, "program unloaded", func() bool { return !p.Loaded() })

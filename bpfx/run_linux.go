@@ -28,24 +28,21 @@ const (
 // run runs p, which the caller keeps open.
 func run(p *ebpf.Program, in *RunInput) (Result, error) {
 	typ := p.Type()
-	if err := checkRun(typ, in); err != nil {
+	rule := ruleOf(typ)
+	if err := rule.check(typ, in); err != nil {
 		return Result{}, err
 	}
 	if len(in.Data) > math.MaxInt32 {
 		return Result{}, fmt.Errorf("%d bytes of Data: %w", len(in.Data), unix.E2BIG)
 	}
-	rule, known := runRules[typ]
-	if !known { // what it takes is not known here, so give it what there is
-		rule = runRule{takes: runDataOut, contextOut: true}
-	}
-	context, contextOut, err := encodeContext(in.Context, &rule)
+	context, contextOut, err := encodeContext(in.Context, rule)
 	if err != nil {
 		return Result{}, err
 	}
 	if in.LiveFrames {
 		contextOut = nil
 	}
-	out := dataOut(in, &rule)
+	out := dataOut(in, rule)
 
 	attr := sys.TestRunAttr{
 		ProgFD:     uint32(p.FD()),
@@ -62,7 +59,7 @@ func run(p *ebpf.Program, in *RunInput) (Result, error) {
 		attr.DataSizeOut, attr.DataOut = uint32(len(out)), sys.Bytes(out)
 		attr.CtxSizeOut, attr.CtxOut = uint32(len(contextOut)), sys.Bytes(contextOut)
 		err = sys.TestRun(&attr)
-		if err != unix.ENOSPC || !grow(&out, int(attr.DataSizeOut), &contextOut, int(attr.CtxSizeOut)) {
+		if !errors.Is(err, unix.ENOSPC) || !grow(&out, int(attr.DataSizeOut), &contextOut, int(attr.CtxSizeOut)) {
 			break
 		}
 	}
