@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
@@ -239,5 +240,23 @@ func TestPinRefuses(t *testing.T) {
 				t.Errorf("error = %v, want %q, %v", err, tt.want, tt.is)
 			}
 		})
+	}
+}
+
+// TestErrnoLost lists where cilium/ebpf formats the kernel's errno away, so
+// that errors.Is can't find it. It fails when that is mended: then the case
+// belongs to TestAttachRefuses.
+func TestErrnoLost(t *testing.T) {
+	testutil.NeedRoot(t)
+	testutil.NeedKernel(t, "5.15", "perf event links")
+	h := bpfx.Tracepoint{Group: "sched", Name: "sched_process_fork"}
+	beyond := append(asm.Instructions{asm.LoadMem(asm.R0, asm.R1, 1024, asm.DWord)}, ret(0)...)
+	p := mustLoad(t, h.Spec(beyond)) // reads more than the tracepoint has
+	_, err := p.Attach(h)
+	if err == nil || !strings.Contains(err.Error(), "permission denied") {
+		t.Fatalf("Attach() = %v, want permission denied", err)
+	}
+	if errors.Is(err, unix.EACCES) {
+		t.Errorf("link.Tracepoint now keeps the errno: %v", err)
 	}
 }

@@ -75,21 +75,26 @@ const maxBatch = 256
 
 // options returns which options are set.
 func (in *RunInput) options() (set runOption) {
-	for _, opt := range [...]struct {
-		bit runOption
-		set bool
-	}{
-		{runData, len(in.Data) > 0},
-		{runDataOut, in.DataOut != nil},
-		{runContext, in.Context != nil},
-		{runRepeat, in.Repeat != 0},
-		{runCPU, in.OnCPU || in.CPU != 0},
-		{runLive, in.LiveFrames || in.BatchSize != 0},
-		{runChecksum, in.ChecksumComplete},
-	} {
-		if opt.set {
-			set |= opt.bit
-		}
+	if len(in.Data) > 0 {
+		set |= runData
+	}
+	if in.DataOut != nil {
+		set |= runDataOut
+	}
+	if in.Context != nil {
+		set |= runContext
+	}
+	if in.Repeat != 0 {
+		set |= runRepeat
+	}
+	if in.OnCPU || in.CPU != 0 {
+		set |= runCPU
+	}
+	if in.LiveFrames || in.BatchSize != 0 {
+		set |= runLive
+	}
+	if in.ChecksumComplete {
+		set |= runChecksum
 	}
 	return set
 }
