@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/features"
 	"golang.org/x/sys/unix"
 
 	"github.com/bpfx/go/internal/sys"
@@ -68,6 +69,9 @@ func run(p *ebpf.Program, in *RunInput) (Result, error) {
 		return Result{}, runError(typ, in, context, err)
 	}
 
+	if typ == ebpf.FlowDissector {
+		attr.Retval = flowVerdict(attr.Retval)
+	}
 	res := Result{
 		Return:   attr.Retval,
 		Duration: time.Duration(attr.Duration),
@@ -86,6 +90,20 @@ func run(p *ebpf.Program, in *RunInput) (Result, error) {
 		res.Context = contextOut[:min(int(attr.CtxSizeOut), len(contextOut))]
 	}
 	return res, nil
+}
+
+// flowVerdict returns what a flow dissector program returned. Before Linux 6.0
+// the kernel tells 1 if that was BPF_OK, and 0 if it was anything else, which
+// to the kernel was BPF_DROP (net/core/flow_dissector.c, bpf_flow_dissect).
+func flowVerdict(ret uint32) uint32 {
+	const ok, drop = 0, 2
+	switch version, err := features.LinuxVersionCode(); {
+	case ret == 1:
+		return ok // no kernel gives another meaning to 1
+	case ret == 0 && err == nil && version < 6<<16:
+		return drop
+	}
+	return ret
 }
 
 // grow makes room for output that did not fit, and reports whether it could.

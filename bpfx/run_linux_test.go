@@ -99,7 +99,6 @@ func TestRunGrows(t *testing.T) {
 }
 
 func TestRunTC(t *testing.T) {
-	testutil.NeedKernel(t, "5.18", "xdp.frags") // in the object
 	testutil.NeedRoot(t)
 	spec, err := testprogs.LoadTestprogs()
 	if err != nil {
@@ -184,6 +183,18 @@ func TestRunFlowDissector(t *testing.T) {
 	}
 	if src := netip.MustParseAddr("10.0.0.1"); len(res.Data) != 56 || keys.Src() != src || keys.SPort.Uint16() != 12345 || res.Verdict != "BPF_OK" {
 		t.Errorf("%d bytes, source %v:%d, %s; want 56, %v:12345, BPF_OK", len(res.Data), keys.Src(), keys.SPort.Uint16(), res.Verdict, src)
+	}
+}
+
+// TestRunFlowDissectorVerdict shows that verdicts are the same on all kernels,
+// though before 6.0 they only say whether it was BPF_OK.
+func TestRunFlowDissectorVerdict(t *testing.T) {
+	testutil.NeedRoot(t)
+	for n, want := range map[int32]string{0: "BPF_OK", 2: "BPF_DROP"} {
+		p := mustLoad(t, bpfx.FlowDissector{}.Spec(ret(n)))
+		if res := mustRun(t, p, bpfx.RunInput{Data: frame(34)}); res.Verdict != want || res.Return != uint32(n) {
+			t.Errorf("Run() = %+v, want %s", res, want)
+		}
 	}
 }
 
