@@ -92,7 +92,7 @@ func run(p *ebpf.Program, in *RunInput) (Result, error) {
 	return res, nil
 }
 
-// flowVerdict returns what a flow dissector program returned. Before Linux 6.0
+// flowVerdict returns what a flow dissector program returned. Before Linux 6.1
 // the kernel tells 1 if that was BPF_OK, and 0 if it was anything else, which
 // to the kernel was BPF_DROP (net/core/flow_dissector.c, bpf_flow_dissect).
 func flowVerdict(ret uint32) uint32 {
@@ -100,7 +100,7 @@ func flowVerdict(ret uint32) uint32 {
 	switch version, err := features.LinuxVersionCode(); {
 	case ret == 1:
 		return ok // no kernel gives another meaning to 1
-	case ret == 0 && err == nil && version < 6<<16:
+	case ret == 0 && err == nil && version < 6<<16|1:
 		return drop
 	}
 	return ret

@@ -187,7 +187,7 @@ func TestRunFlowDissector(t *testing.T) {
 }
 
 // TestRunFlowDissectorVerdict shows that verdicts are the same on all kernels,
-// though before 6.0 they only say whether it was BPF_OK.
+// though before 6.1 they only say whether it was BPF_OK.
 func TestRunFlowDissectorVerdict(t *testing.T) {
 	testutil.NeedRoot(t)
 	for n, want := range map[int32]string{0: "BPF_OK", 2: "BPF_DROP"} {
