@@ -31,12 +31,12 @@
 //
 // # Order
 //
-// The first layer is the outermost one and any layer can be the first: a
-// program on a tun device sees no Ethernet header. Each layer takes from the
-// next one the number that announces it (EtherType, IP protocol, port) and
-// refuses one that has none, so TCP directly on Ethernet is an error. Where
-// that number is a field which is set, any layer can follow. Bytes that no
-// layer describes are [Payload], and a packet that was built before can be one.
+// The first layer is the outermost one. It needs not be Ethernet: a program on
+// a tun device sees packets that start with IP. Each layer takes from the next
+// one the number that announces it (EtherType, IP protocol, port) and refuses
+// one that has none, so TCP directly on Ethernet is an error. Where EtherType,
+// Protocol or NextHeader is set, any layer can follow. Bytes that no layer
+// describes are [Payload], and a packet that was built before can be one.
 //
 // # Layers of your own
 //
