@@ -66,7 +66,7 @@ func AppendTo(buf []byte, layers ...Layer) ([]byte, error) {
 		return buf, fmt.Errorf("%d layers, at most %d: %w", len(layers), maxLayers, ErrTooManyLayers)
 	}
 	for i := range layers {
-		if mayBeNil(&layers[i]) && isNil(layers[i]) {
+		if isNil(layers[i]) {
 			return buf, &LayerError{Index: i, Layer: layerName(layers[i]), Err: ErrNilLayer}
 		}
 	}

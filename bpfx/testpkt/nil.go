@@ -1,21 +1,21 @@
 package testpkt
 
-import (
-	"reflect"
-	"unsafe"
-)
+import "reflect"
 
 // isNil reports whether l is nil or a nil pointer. Methods of the layers have
-// value receivers: called on a nil pointer they panic.
+// value receivers: called on a nil pointer they panic. The layers of this
+// package are told apart by type, which is quicker than reflection.
 func isNil(l Layer) bool {
+	switch l := l.(type) {
+	case nil:
+		return true
+	case Ethernet, VLAN, IPv4, IPv6, TCP, UDP, Payload:
+		return false
+	case *IPv4:
+		return l == nil
+	case *TCP:
+		return l == nil
+	}
 	v := reflect.ValueOf(l)
-	return l == nil || v.Kind() == reflect.Pointer && v.IsNil()
-}
-
-// mayBeNil reports false if *l is certainly not nil. It spares nearly every
-// layer the call of isNil, which takes 3 ns: for the four layers of a packet,
-// a sixth of the time to build it. An interface is two words; the second one is
-// a pointer to the value, or the value itself if that is a pointer.
-func mayBeNil(l *Layer) bool {
-	return (*[2]unsafe.Pointer)(unsafe.Pointer(l))[1] == nil
+	return v.Kind() == reflect.Pointer && v.IsNil()
 }
