@@ -54,7 +54,7 @@ func ExampleWrap() {
 	}
 	defer objs.Close() // closes the maps; closing the program again is harmless
 
-	p := bpfx.Wrap(objs.FirewallPrograms.Firewall)
+	p := bpfx.Wrap(objs.Firewall)
 	defer p.Close() // detaches, then closes the program
 	if _, err := p.Attach(bpfx.XDP{Interface: "eth0"}); err != nil {
 		log.Fatal(err)

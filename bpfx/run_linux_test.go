@@ -13,6 +13,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/bpfx/go/bpfx"
@@ -125,8 +126,8 @@ func TestRunXDPContext(t *testing.T) {
 	if err := ctx.UnmarshalBinary(res.Context); err != nil {
 		t.Fatal(err)
 	}
-	if want := (bpfx.XDPContext{Data: 8, DataEnd: 72}); ctx != want {
-		t.Errorf("context = %+v, want %+v", ctx, want)
+	if diff := cmp.Diff(bpfx.XDPContext{Data: 8, DataEnd: 72}, ctx); diff != "" {
+		t.Errorf("context (-want +got):\n%s", diff)
 	}
 }
 
