@@ -27,7 +27,7 @@ func loadError(what string, err error, types ...ebpf.ProgramType) error {
 	text := strings.ReplaceAll(verifierText(err), memlockHint, "")
 	text = strings.TrimPrefix(text, "program : ") // of a collection of one
 	text = strings.TrimPrefix(text, "load program: ")
-	if why := whyNotPermitted(err, types); why != "" {
+	if why := whyNotPermitted(err, types...); why != "" {
 		text += " (" + why + ")"
 	}
 	return &reworded{fmt.Sprintf("%s: %s", what, text), err}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/features"
 	"golang.org/x/sys/unix"
 
 	"github.com/bpfx/go/internal/sys"
@@ -97,10 +96,10 @@ func run(p *ebpf.Program, in *RunInput) (Result, error) {
 // to the kernel was BPF_DROP (net/core/flow_dissector.c, bpf_flow_dissect).
 func flowVerdict(ret uint32) uint32 {
 	const ok, drop = 0, 2
-	switch version, err := features.LinuxVersionCode(); {
+	switch {
 	case ret == 1:
 		return ok // no kernel gives another meaning to 1
-	case ret == 0 && err == nil && version < 6<<16|1:
+	case ret == 0 && kernelBefore(6, 1):
 		return drop
 	}
 	return ret
