@@ -3,12 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -48,6 +48,8 @@ type boot struct {
 const phaseBoot = "boot"
 
 func (b *boot) kernelLog() string { return filepath.Join(b.dir, "kernel.log") }
+func (b *boot) vngLog() string    { return filepath.Join(b.dir, "vng.log") }
+func (b *boot) agentLog() string  { return filepath.Join(b.dir, "agent.log") }
 
 // run boots the VM and follows it to its end. The error is about the host; what became of the
 // guest is in b.
@@ -86,8 +88,8 @@ func (b *boot) run(ctx context.Context) error {
 	return nil
 }
 
-// start launches virtme-ng. Output and kernel log go to a file each: QEMU opens them anew, and
-// two that share one would overwrite each other.
+// start launches virtme-ng. QEMU opens its standard output and error anew, for several writers:
+// with files they would overwrite each other, so both are pipes.
 func (b *boot) start(ctx context.Context) (*group, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -95,18 +97,22 @@ func (b *boot) start(ctx context.Context) (*group, error) {
 	cmd := exec.Command("vng", vngArgs(b.target, b.kvm, b.dir, guestCommand(b.exe, b.dir), "")...)
 	cmd.Dir = "/"
 	cmd.Env = append(os.Environ(), "TMPDIR="+b.dir) // vng's own files go away with the run's
-	stdout, err := os.Create(filepath.Join(b.dir, "vng.log"))
+	cmd.WaitDelay = 5 * time.Second
+	stdout, err := newLimitedFile(b.vngLog(), maxLog)
 	if err != nil {
-		return nil, fmt.Errorf("open the log: %w", err)
+		return nil, err
 	}
-	defer stdout.Close()
-	stderr, err := os.Create(b.kernelLog())
+	stderr, err := newLimitedFile(b.kernelLog(), maxLog)
 	if err != nil {
-		return nil, fmt.Errorf("open the log: %w", err)
+		return nil, errors.Join(err, stdout.Close())
 	}
-	defer stderr.Close()
 	cmd.Stdout, cmd.Stderr = stdout, stderr
-	return startGroup(cmd)
+	g, err := startGroup(cmd)
+	if err != nil {
+		return nil, errors.Join(err, stdout.Close(), stderr.Close())
+	}
+	g.closers = []io.Closer{stdout, stderr}
+	return g, nil
 }
 
 func (b *boot) enter(phase string, limit time.Duration) {
@@ -155,8 +161,8 @@ func (b *boot) follow(last bool) {
 
 // overdue says why the guest has to be ended, or nothing.
 func (b *boot) overdue() string {
-	if size := fileSize(b.kernelLog()); size > maxLog {
-		return fmt.Sprintf("the kernel log is over %d MB", maxLog>>20)
+	if size := fileSize(b.kernelLog()); size >= maxLog {
+		return fmt.Sprintf("the kernel log has reached %d MB", maxLog>>20)
 	}
 	if b.item >= 0 {
 		item := b.plan.Items[b.item]
@@ -183,8 +189,8 @@ func (b *boot) overdue() string {
 // death says what is known of a guest that ended too early.
 func (b *boot) death(err error) string {
 	log, _ := os.ReadFile(b.kernelLog()) // an unreadable log is as good as an empty one
-	if b.phase == phaseBoot && !strings.Contains(string(log), "Linux version") {
-		said, _ := os.ReadFile(filepath.Join(b.dir, "vng.log"))
+	if b.phase == phaseBoot && !kernelLineRE.Match(log) {
+		said, _ := os.ReadFile(b.vngLog())
 		b.died = false // vng itself failed: a second try would do the same
 		return fmt.Sprintf("vng didn't start the VM (%v): %s", err, lastLines(string(said)+string(log), 8))
 	}
@@ -196,6 +202,10 @@ func (b *boot) death(err error) string {
 		where = "in " + b.plan.Items[b.item].Name
 	} else if b.phase != phaseBoot {
 		where = "between two programs"
+	}
+	said, _ := os.ReadFile(b.agentLog()) // mostly empty
+	if len(said) > 0 {
+		where += "; the runner's agent said: " + lastLines(string(said), 20)
 	}
 	return "the guest died " + where
 }

@@ -18,6 +18,8 @@ type group struct {
 	cmd    *exec.Cmd
 	done   chan struct{} // closed when cmd is over
 	err    error         // of cmd, once done is closed
+	// closers are closed when cmd is over: what its output goes to.
+	closers []io.Closer
 }
 
 // startGroup starts cmd in a group of its own.
@@ -51,16 +53,14 @@ func (g *group) Kill() {
 	_ = unix.Kill(-pid, unix.SIGKILL) // the leader is there until Wait below, so the id is ours
 	<-g.done
 	for range 100 {
-		if !groupAlive(pid) {
+		if groupMembers(pid) == 0 {
 			break
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 	_ = g.leader.Wait() // killed: always an error
 	_ = g.pipe.Close()  // the reader is gone
-}
-
-// groupAlive reports whether a process other than a zombie leader is in the group.
-func groupAlive(pgid int) bool {
-	return groupMembers(pgid) > 0
+	for _, c := range g.closers {
+		_ = c.Close() // a log that can't be closed is short at worst
+	}
 }

@@ -3,13 +3,13 @@ package main
 import (
 	"compress/gzip"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +20,11 @@ import (
 // an interactive shell instead.
 func guest(dir string, shell bool) error {
 	g := &guestRun{dir: dir}
+	if !shell {
+		if err := redirect(filepath.Join(dir, "agent.log")); err != nil {
+			return err
+		}
+	}
 	plan, err := readPlan(dir)
 	if err != nil {
 		return err
@@ -51,6 +56,20 @@ func guest(dir string, shell bool) error {
 		}
 	}
 	return g.events.Encode(Event{Phase: phaseDone})
+}
+
+// redirect sends the agent's own output, its panics too, to a file that the host sees.
+func redirect(file string) error {
+	log, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return fmt.Errorf("open the agent's log: %w", err)
+	}
+	for _, fd := range []int{1, 2} {
+		if err := unix.Dup3(int(log.Fd()), fd, 0); err != nil {
+			return fmt.Errorf("open the agent's log: %w", err)
+		}
+	}
+	return nil
 }
 
 type guestRun struct {
@@ -173,18 +192,13 @@ func runItem(item Item, output string) (exit int, why string) {
 	go func() { over <- cmd.Wait() }()
 	why = watch(item, cmd.Process.Pid, out, over)
 	_ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL) // what it left running; mostly nothing
-	if status, ok := cmd.ProcessState.Sys().(interface{ Signaled() bool }); ok && status.Signaled() {
-		signal := cmd.ProcessState.Sys().(unix.WaitStatus).Signal()
-		return 128 + int(signal), errors.Join(notEmpty(why), fmt.Errorf("killed by %v", signal)).Error()
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		if why == "" {
+			why = fmt.Sprintf("killed by signal %d (%v)", status.Signal(), status.Signal())
+		}
+		return 128 + int(status.Signal()), why
 	}
 	return cmd.ProcessState.ExitCode(), why
-}
-
-func notEmpty(s string) error {
-	if s == "" {
-		return nil
-	}
-	return errors.New(s)
 }
 
 // watch waits for the end of a program and ends it itself if it takes too long (with SIGQUIT

@@ -52,7 +52,7 @@ func (m *matrix) run(ctx context.Context, targets []target) ([]*KernelResult, er
 func (m *matrix) kernel(ctx context.Context, t target) (*KernelResult, error) {
 	begin := time.Now()
 	r, died, err := m.once(ctx, t, 1)
-	if died && r.Failed == 0 && err == nil && ctx.Err() == nil {
+	if died && !r.anyFailed() && err == nil && ctx.Err() == nil {
 		first := r
 		m.progress.Show(t.Label, first.Problems[0]+": once more", "")
 		r, _, err = m.once(ctx, t, 2)
@@ -103,7 +103,7 @@ func (m *matrix) collect(ctx context.Context, r *KernelResult, b *boot) error {
 	if b.problem != "" {
 		r.problem("%s", b.problem)
 		log, _ := os.ReadFile(b.kernelLog()) // an unreadable log is as good as an empty one
-		r.KernLog = lastLines(string(log), 50)
+		r.KernLog = logExcerpt(string(log))
 	}
 	for i, item := range m.items {
 		end, ended := b.ends[i]
@@ -117,7 +117,9 @@ func (m *matrix) collect(ctx context.Context, r *KernelResult, b *boot) error {
 		}
 		r.Items = append(r.Items, one)
 	}
-	r.Notes = append(r.Notes, kernelComplaints(b.kernelLog())...)
+	if log, err := os.ReadFile(b.kernelLog()); err == nil && r.KernLog == "" {
+		r.Notes = append(r.Notes, kernelComplaints(string(log))...)
+	}
 	if len(m.options.command) > 0 {
 		return nil
 	}
@@ -129,21 +131,6 @@ func (m *matrix) collect(ctx context.Context, r *KernelResult, b *boot) error {
 	}
 	j.judge(r)
 	return err
-}
-
-var complaintRE = regexp.MustCompile(`(?m)^.*\b(WARNING: CPU|BUG: |Oops: |general protection fault|INFO: task .* blocked).*$`)
-
-// kernelComplaints finds the lines in which a kernel says that something is wrong with it.
-func kernelComplaints(file string) []string {
-	log, err := os.ReadFile(file)
-	if err != nil {
-		return nil
-	}
-	var out []string
-	for _, line := range complaintRE.FindAllString(string(log), 5) {
-		out = append(out, "the kernel says: "+strings.TrimSpace(line))
-	}
-	return out
 }
 
 // show passes a boot's state on to the progress lines.

@@ -123,3 +123,15 @@ func (r *KernelResult) Series() string {
 	}
 	return r.Label
 }
+
+// anyFailed reports whether a test said that it failed; one that merely never ended did not.
+func (r *KernelResult) anyFailed() bool {
+	for _, item := range r.Items {
+		for _, t := range item.Tests {
+			if t.Action == "fail" {
+				return true
+			}
+		}
+	}
+	return false
+}
