@@ -25,9 +25,18 @@ func FromBytecode(typ ebpf.ProgramType, code []byte) (*ebpf.ProgramSpec, error) 
 	case len(code)%asm.InstructionSize != 0:
 		return nil, fmt.Errorf("bytecode: %d bytes are not a whole number of %d-byte instructions", len(code), asm.InstructionSize)
 	}
-	insns, err := asm.AppendInstructions(nil, bytes.NewReader(code), binary.NativeEndian, "linux")
+	insns, err := asm.AppendInstructions(nil, bytes.NewReader(code), nativeOrder(), "linux")
 	if err != nil {
 		return nil, fmt.Errorf("bytecode: decode instruction %d: %w", len(insns), err)
 	}
 	return &ebpf.ProgramSpec{Type: typ, Instructions: insns, License: "GPL"}, nil
+}
+
+// nativeOrder returns the byte order of this machine. cilium/ebpf does not
+// know [binary.NativeEndian].
+func nativeOrder() binary.ByteOrder {
+	if binary.NativeEndian.Uint16([]byte{0, 1}) == 1 {
+		return binary.BigEndian
+	}
+	return binary.LittleEndian
 }

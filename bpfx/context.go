@@ -32,7 +32,7 @@ func (c *XDPContext) UnmarshalBinary(b []byte) error { return unmarshalContext(b
 
 // SKBContext is struct __sk_buff, the context of tc, socket filter, cgroup_skb
 // and lwt programs. As input of a test run only the fields that say so may be
-// set.
+// set; as output only they mean something.
 type SKBContext struct {
 	Len            uint32
 	PktType        uint32

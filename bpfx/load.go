@@ -12,9 +12,9 @@ import (
 	kbtf "github.com/bpfx/go/internal/btf"
 )
 
-// Load loads one program. opts may be nil; with a LogLevel of
-// [ebpf.LogLevelBranch] or more, the verifier's log of a successful load is in
-// the VerifierLog of the result.
+// Load loads one program. opts may be nil. With a LogLevel, such as
+// [ebpf.LogLevelInstruction], the verifier's log of a successful load is in the
+// VerifierLog of the result.
 //
 // A program that needs the kernel's BTF uses a copy that all loads of the
 // process share: see [ReleaseBTF]. On kernels before 5.11 the first Load lifts
@@ -48,7 +48,7 @@ func loadProgram(spec *ebpf.ProgramSpec, opts *ebpf.ProgramOptions) (*ebpf.Progr
 	if name := unknownMap(spec); name != "" {
 		return nil, fmt.Errorf("it uses map %q, which a program alone doesn't bring: load the whole collection: %w", name, asm.ErrUnsatisfiedMapReference)
 	}
-	const key = "program"
+	const key = ""
 	coll, err := newCollection(&ebpf.CollectionSpec{
 		Programs: map[string]*ebpf.ProgramSpec{key: spec},
 	}, ebpf.CollectionOptions{Programs: *opts})

@@ -25,6 +25,8 @@ func (e *reworded) Unwrap() error { return e.err }
 // be found out. types are the types of the programs that were to be loaded.
 func loadError(what string, err error, types ...ebpf.ProgramType) error {
 	text := strings.ReplaceAll(err.Error(), memlockHint, "")
+	text = strings.TrimPrefix(text, "program : ") // of a collection of one
+	text = strings.TrimPrefix(text, "load program: ")
 	if tail := verifierTail(err); tail != "" && !strings.Contains(text, tail) {
 		text += ": " + tail
 	}

@@ -83,7 +83,7 @@ func checkRun(typ ebpf.ProgramType, in *RunInput) error {
 		{runChecksum, in.ChecksumComplete, "checksums (ChecksumComplete)"},
 	} {
 		if opt.set && rule.takes&opt.bit == 0 {
-			return fmt.Errorf("%v programs take no %s: %w", typ, opt.what, syscall.EINVAL)
+			return fmt.Errorf("%v programs don't take %s: %w", typ, opt.what, syscall.EINVAL)
 		}
 	}
 	switch {

@@ -71,6 +71,9 @@ func attachSockmapDirect(p *ebpf.Program, m *ebpf.Map, typ ebpf.AttachType) (_ *
 	}
 	opts := link.RawAttachProgramOptions{Target: array.FD(), Program: prog, Attach: typ}
 	if err := link.RawAttachProgram(opts); err != nil {
+		if errors.Is(err, unix.EINVAL) { // map and program are what they should be
+			err = fmt.Errorf("the kernel has no %v: %w: %w", typ, ebpf.ErrNotSupported, err)
+		}
 		return nil, scope.Join(sockmapTaken(err), prog.Close(), array.Close())
 	}
 	return AttachmentFunc(func() error {

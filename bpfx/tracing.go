@@ -12,7 +12,8 @@ import (
 // fixed when the program is loaded: Spec gives a spec that names it.
 //
 // Loading for a function that doesn't exist returns an error wrapping
-// [ebpf.ErrNotSupported]. Requires Linux 5.5 with BTF.
+// [ebpf.ErrNotSupported]. Requires Linux 5.5 with BTF; before 5.13 a program
+// can be attached only once.
 type Fentry struct {
 	// Func is a function of the kernel or of a module. For Attach it may be
 	// empty; if it is set, a program that was loaded for another function is

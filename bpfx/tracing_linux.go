@@ -1,11 +1,13 @@
 package bpfx
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 
 	kbtf "github.com/bpfx/go/internal/btf"
 	"github.com/bpfx/go/internal/scope"
@@ -29,6 +31,11 @@ func attachTracing(p *ebpf.Program, typ ebpf.AttachType, fn string, cookie uint6
 		return nil, err
 	}
 	l, err := link.AttachTracing(link.TracingOptions{Program: p, AttachType: typ, Cookie: cookie})
+	if errors.Is(err, unix.ENOENT) {
+		// kernel/bpf/syscall.c, bpf_tracing_prog_attach: the program gave its
+		// trampoline away.
+		err = fmt.Errorf("it was attached before, and kernels before 5.13 attach it only once; load it again: %w", err)
+	}
 	if err != nil {
 		return nil, err
 	}

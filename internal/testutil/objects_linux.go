@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -116,7 +117,7 @@ func descriptors() ([]string, error) {
 // this process or behind in the kernel. It calls [os.Exit].
 //
 // Test binaries that use it wait for each other, so that none sees what
-// another is about to remove.
+// another is about to remove. Each runs in a mount namespace of its own.
 func Main(m *testing.M) {
 	os.Exit(run(m))
 }
@@ -124,6 +125,10 @@ func Main(m *testing.M) {
 func run(m *testing.M) int {
 	if os.Geteuid() != 0 {
 		return m.Run()
+	}
+	if err := ownMounts(); err != nil {
+		fmt.Fprintln(os.Stderr, "make a mount namespace:", err)
+		return 1
 	}
 	unlock, err := lockMachine()
 	if err != nil {
@@ -169,6 +174,34 @@ func everything() ([]string, error) {
 	}
 	fds, err := descriptors()
 	return append(list, fds...), err
+}
+
+// ownMounts starts the test binary anew in a mount namespace of its own, where
+// it mounts tracefs if the machine hasn't: nothing that tests mount is seen
+// elsewhere, or stays.
+func ownMounts() error {
+	const marker = "BPFX_TEST_MOUNTS=own"
+	if slices.Contains(os.Environ(), marker) {
+		return nil
+	}
+	runtime.LockOSThread() // exec keeps the namespaces of the thread that calls it
+	defer runtime.UnlockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return err
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return err
+	}
+	if _, err := os.Stat("/sys/kernel/tracing/events"); err != nil {
+		if err := unix.Mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, ""); err != nil {
+			return err
+		}
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return unix.Exec(exe, os.Args, append(os.Environ(), marker))
 }
 
 // lockMachine waits until no other test binary runs.

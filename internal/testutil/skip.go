@@ -56,6 +56,12 @@ func SkipIfNotSupported(tb testing.TB, err error, feature, since string, configs
 	tb.Fatalf("%s: requires Linux %s, this is %s, but: %v", feature, since, kernelRelease(tb), err)
 }
 
+// KernelAtLeast reports whether the running kernel is version or newer.
+func KernelAtLeast(tb testing.TB, version string) bool {
+	tb.Helper()
+	return !older(tb, version)
+}
+
 // older reports whether the running kernel is older than version.
 func older(tb testing.TB, version string) bool {
 	tb.Helper()

@@ -1,0 +1,78 @@
+package bpfx_test
+
+import (
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfx/go/bpfx"
+)
+
+// A counter is a map whose one slot counts the runs of a program.
+type counter struct {
+	tb testing.TB
+	m  *ebpf.Map
+}
+
+func newCounter(tb testing.TB) counter {
+	tb.Helper()
+	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "runs", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { m.Close() })
+	return counter{tb, m}
+}
+
+// program returns instructions that count and return ret.
+func (c counter) program(ret int32) asm.Instructions {
+	return asm.Instructions{
+		asm.StoreImm(asm.RFP, -4, 0, asm.Word),
+		asm.LoadMapPtr(asm.R1, c.m.FD()),
+		asm.Mov.Reg(asm.R2, asm.RFP),
+		asm.Add.Imm(asm.R2, -4),
+		asm.FnMapLookupElem.Call(),
+		asm.JEq.Imm(asm.R0, 0, "exit"),
+		asm.Mov.Imm(asm.R1, 1),
+		asm.AddAtomic.Mem(asm.R0, asm.R1, asm.DWord, 0),
+		asm.Mov.Imm(asm.R0, ret).WithSymbol("exit"),
+		asm.Return(),
+	}
+}
+
+// count returns how often the program ran.
+func (c counter) count() uint64 {
+	c.tb.Helper()
+	var n uint64
+	if err := c.m.Lookup(uint32(0), &n); err != nil {
+		c.tb.Fatal(err)
+	}
+	return n
+}
+
+// ret returns a program that does nothing but return n.
+func ret(n int32) asm.Instructions {
+	return asm.Instructions{asm.Mov.Imm(asm.R0, n), asm.Return()}
+}
+
+// xdpSpec returns an XDP program that returns verdict.
+func xdpSpec(verdict int32) *ebpf.ProgramSpec {
+	spec := bpfx.XDP{}.Spec(ret(verdict))
+	spec.Name = "xdp_test"
+	return spec
+}
+
+func mustLoad(tb testing.TB, spec *ebpf.ProgramSpec) *bpfx.Program {
+	tb.Helper()
+	p, err := bpfx.Load(spec, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return p
+}

@@ -1,5 +1,0 @@
-#include "textflag.h"
-
-// func ProbeTarget()
-TEXT ·ProbeTarget(SB), NOSPLIT, $0-0
-	RET
