@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // groupMembers counts the processes of a group that aren't zombies.
@@ -39,4 +41,22 @@ func parseStat(text string) (state string, pgid int, ok bool) {
 	}
 	pgid, err := strconv.Atoi(fields[2])
 	return fields[0], pgid, err == nil
+}
+
+// endWithGoRun cancels the run when the "go run" that started it is gone: a signal that ends
+// the go command doesn't reach its child.
+func endWithGoRun(ctx context.Context, cancel context.CancelCauseFunc) {
+	parent := os.Getppid()
+	name, err := os.ReadFile("/proc/" + strconv.Itoa(parent) + "/comm")
+	if err != nil || strings.TrimSpace(string(name)) != "go" {
+		return
+	}
+	for os.Getppid() == parent {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	cancel(errInterrupted)
 }

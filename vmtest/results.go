@@ -83,10 +83,21 @@ func collectTests(events []byte) ([]Test, error) {
 	}
 	for i := range tests {
 		if tests[i].Action != "pass" {
-			tests[i].Output = outputs[i].String()
+			tests[i].Output = middleOut(outputs[i].String(), maxTestOutput)
 		}
 	}
 	return tests, nil
+}
+
+// maxTestOutput is how much of a test's output is kept in its result, in bytes; the file has all.
+const maxTestOutput = 64 << 10
+
+// middleOut shortens text to about limit bytes: its beginning and its end stay.
+func middleOut(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return fmt.Sprintf("%s\n... %d bytes left out ...\n%s", text[:limit/2], len(text)-limit/2*2, text[len(text)-limit/2:])
 }
 
 // ItemResult is what became of one program in a guest.

@@ -58,6 +58,9 @@ var prebuiltRE = regexp.MustCompile(`^v[0-9]+\.[0-9]+(\.[0-9]+)?(-rc[0-9]+)?$`)
 
 // runMain runs tests, a command or a shell.
 func runMain(ctx context.Context, o *options, stdout, stderr io.Writer) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go endWithGoRun(ctx, cancel)
 	if err := os.Setenv("PATH", sbinPath(os.Getenv("PATH"))); err != nil {
 		return fmt.Errorf("set PATH: %w", err)
 	}
