@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -42,7 +43,12 @@ func kvmWorks(ctx context.Context, image, dir string) (bool, string) {
 	}
 	log, err := os.ReadFile(serial)
 	if g.err != nil || err != nil || !bytes.Contains(log, []byte("Kernel panic")) {
-		return false, fmt.Sprintf("QEMU can't boot a kernel with it: %s", lastLines(said.String(), 1))
+		return false, fmt.Sprintf("QEMU can't boot a kernel with it (%s)", firstLine(said.String()))
 	}
 	return true, ""
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
 }

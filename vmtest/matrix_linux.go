@@ -62,7 +62,10 @@ func (m *matrix) kernel(ctx context.Context, t target) (*KernelResult, error) {
 		}
 	}
 	r.Seconds = time.Since(begin).Seconds()
-	verdict := fmt.Sprintf("done: %d passed, %d failed, %d skipped", r.Passed, r.Failed, r.Skipped)
+	verdict := "done"
+	if len(m.options.command) == 0 {
+		verdict += fmt.Sprintf(": %d passed, %d failed, %d skipped", r.Passed, r.Failed, r.Skipped)
+	}
 	if len(r.Problems) > 0 {
 		verdict += ", not green"
 	}
