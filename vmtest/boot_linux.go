@@ -83,7 +83,8 @@ func (b *boot) run(ctx context.Context) error {
 		}
 	}
 	if b.phase != phaseDone {
-		b.died, b.problem = true, b.death(g.err)
+		b.died = true
+		b.problem = b.death(g.err)
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func readTests(ctx context.Context, pkg, file string) ([]Test, error) {
 	defer f.Close()
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "tool", "test2json", "-p", pkg)
+	cmd := exec.CommandContext(ctx, "go", "tool", "test2json", "-t", "-p", pkg) // -t: durations, too
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = f, &stdout, &stderr
 	if err := cmd.Run(); err != nil {
