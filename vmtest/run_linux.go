@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -33,28 +31,35 @@ func setupMain(ctx context.Context, o *options, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	names, prebuilt := o.kernels, false
-	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		prebuilt = prebuilt || prebuiltRE.MatchString(name)
-		return prebuiltRE.MatchString(name)
-	})
+	var names, prebuilts []string
+	for _, name := range o.kernels {
+		if prebuiltRE.MatchString(name) {
+			prebuilts = append(prebuilts, name)
+		} else {
+			names = append(names, name)
+		}
+	}
 	var series []Series
-	if len(names) > 0 || !prebuilt {
+	if len(names) > 0 || len(prebuilts) == 0 {
 		if series, err = catalogue.Select(names); err != nil {
 			return err
 		}
-	}
-	if prebuilt {
-		fmt.Fprintln(log, "setup: vng fetches prebuilt kernels (vX.Y) at their first run")
 	}
 	cache, err := openCache(os.Getenv)
 	if err != nil {
 		return err
 	}
-	return setup(ctx, cache, series, o.upgrade, log)
+	if err := setup(ctx, cache, series, o.upgrade, log); err != nil {
+		return err
+	}
+	for _, name := range prebuilts {
+		if _, err := prebuilt(ctx, name, log); err != nil {
+			return err
+		}
+		fmt.Fprintf(log, "setup: %s is in vng's cache\n", name)
+	}
+	return nil
 }
-
-var prebuiltRE = regexp.MustCompile(`^v[0-9]+\.[0-9]+(\.[0-9]+)?(-rc[0-9]+)?$`)
 
 // runMain runs tests, a command or a shell.
 func runMain(ctx context.Context, o *options, stdout, stderr io.Writer) error {
@@ -72,11 +77,11 @@ func runMain(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	targets, err := findTargets(o, cache)
-	if err != nil {
+	if err := checkTools(); err != nil {
 		return err
 	}
-	if err := checkTools(); err != nil {
+	targets, err := findTargets(ctx, o, cache, stderr)
+	if err != nil {
 		return err
 	}
 	unlock, err := lockCache(ctx, cache, unix.LOCK_SH, stderr)

@@ -22,6 +22,12 @@ const setupLimit = 30 * time.Minute
 func setup(ctx context.Context, cache *Cache, series []Series, upgrade bool, log io.Writer) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, setupLimit, fmt.Errorf("setup took longer than %v", setupLimit))
 	defer cancel()
+	missing := missingTools(slices.Concat(tools, unpackTools), exec.LookPath)
+	slices.Sort(missing)
+	missing = slices.Compact(missing)
+	if len(missing) == 0 && !upgrade && allCached(cache, series, log) {
+		return nil // needs no lock, so it doesn't wait for runs
+	}
 	unlock, err := lockCache(ctx, cache, unix.LOCK_EX, log)
 	if err != nil {
 		return err
@@ -32,9 +38,6 @@ func setup(ctx context.Context, cache *Cache, series []Series, upgrade bool, log
 		return err
 	}
 	s := &setupRun{cache: cache, catalogue: catalogue, upgrade: upgrade, log: log}
-	missing := missingTools(slices.Concat(tools, unpackTools), exec.LookPath)
-	slices.Sort(missing)
-	missing = slices.Compact(missing)
 	if len(missing) > 0 {
 		if err := installTools(ctx, missing, log, func() (string, error) { return s.virtmeNG(ctx) }); err != nil {
 			return err
@@ -46,6 +49,20 @@ func setup(ctx context.Context, cache *Cache, series []Series, upgrade bool, log
 		}
 	}
 	return nil
+}
+
+// allCached reports whether all kernels are there, and if so says so.
+func allCached(cache *Cache, series []Series, log io.Writer) bool {
+	var said strings.Builder
+	for _, one := range series {
+		k, err := cache.Kernel(one.Series)
+		if err != nil {
+			return false
+		}
+		fmt.Fprintf(&said, "setup: %s: %s is in the cache\n", one.Series, k.Release)
+	}
+	fmt.Fprint(log, said.String())
+	return true
 }
 
 // setupRun is the state of one setup. The private apt is only made, and the network only

@@ -12,7 +12,7 @@ import (
 )
 
 // findTargets resolves the kernels of a run; each that is missing is named.
-func findTargets(o *options, cache *Cache) ([]target, error) {
+func findTargets(ctx context.Context, o *options, cache *Cache, log io.Writer) ([]target, error) {
 	catalogue, err := loadCatalogue()
 	if err != nil {
 		return nil, err
@@ -35,18 +35,16 @@ func findTargets(o *options, cache *Cache) ([]target, error) {
 	var targets []target
 	var errs []error
 	for _, name := range names {
-		t, err := namedTarget(name, catalogue, cache)
+		t, err := namedTarget(ctx, name, catalogue, cache, log)
 		t.Modules = catalogue.TestModules
 		targets, errs = append(targets, t), append(errs, err)
 	}
 	return targets, errors.Join(errs...)
 }
 
-func namedTarget(name string, catalogue *Catalogue, cache *Cache) (target, error) {
+func namedTarget(ctx context.Context, name string, catalogue *Catalogue, cache *Cache, log io.Writer) (target, error) {
 	if prebuiltRE.MatchString(name) {
-		home, _ := os.UserHomeDir() // where vng puts what it downloads
-		return target{Label: name, Image: name,
-			Configs: []string{filepath.Join(home, ".cache/virtme-ng", name, runtime.GOARCH, "boot/config-%s")}}, nil
+		return prebuilt(ctx, name, log)
 	}
 	series, err := catalogue.Select([]string{name})
 	if err != nil {
