@@ -189,14 +189,15 @@ func (b *boot) overdue() string {
 
 // death says what is known of a guest that ended too early.
 func (b *boot) death(err error) string {
+	if err := checkSpace(b.dir, 0); err != nil {
+		b.died = false // nor would a second try have any
+		return fmt.Sprintf("the guest died: %v", err)
+	}
 	log, _ := os.ReadFile(b.kernelLog()) // an unreadable log is as good as an empty one
 	if b.phase == phaseBoot && !kernelLineRE.Match(log) {
 		said, _ := os.ReadFile(b.vngLog())
 		b.died = false // vng itself failed: a second try would do the same
 		return fmt.Sprintf("vng didn't start the VM (%v): %s", err, lastLines(string(said)+string(log), 8))
-	}
-	if err := checkSpace(b.dir, 0); err != nil {
-		return fmt.Sprintf("the guest died: %v", err)
 	}
 	where := "while it booted"
 	if b.phase == phaseStart {

@@ -82,11 +82,14 @@ func (e Expectation) format(series string) string {
 }
 
 // updated returns e with what a run has shown: the tests that ran stand as they came out, the
-// others as they were. Skips without a verified reason are not taken up.
-func (e Expectation) updated(tests []Test, release string, config Config) Expectation {
+// others as they were, except that nothing stays of the packages in whole, whose tests all
+// ran. Skips without a verified reason are not taken up.
+func (e Expectation) updated(tests []Test, whole map[string]bool, release string, config Config) Expectation {
 	out := Expectation{}
 	for id, reason := range e {
-		out[id] = reason
+		if !whole[id.Package] {
+			out[id] = reason
+		}
 	}
 	for _, t := range tests {
 		id := TestID{t.Package, t.Name}

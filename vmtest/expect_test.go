@@ -84,7 +84,7 @@ func TestReasonFalse(t *testing.T) {
 }
 
 func TestUpdated(t *testing.T) {
-	old := Expectation{{"a", "TestWorks"}: {Since: Version{6, 6}}, {"a", "TestNotRun"}: {Since: Version{6, 6}}, {"b", "TestSkips"}: {Since: Version{6, 6}}}
+	old := Expectation{{"a", "TestWorks"}: {Since: Version{6, 6}}, {"a", "TestNotRun"}: {Since: Version{6, 6}}, {"b", "TestSkips"}: {Since: Version{6, 6}}, {"b", "TestGone"}: {Since: Version{6, 6}}}
 	tests := []Test{
 		{Package: "a", Name: "TestWorks", Action: "pass"},
 		{Package: "b", Name: "TestSkips", Action: "skip", Output: "skipping x: Requires Linux 6.9 (y)"},
@@ -93,10 +93,10 @@ func TestUpdated(t *testing.T) {
 		{Package: "b", Name: "TestReasonless", Action: "skip", Output: "no"},
 	}
 	want := Expectation{{"a", "TestNotRun"}: {Since: Version{6, 6}}, {"b", "TestSkips"}: {Since: Version{6, 9}}, {"b", "TestNew"}: {Config: "CONFIG_X"}}
-	if diff := cmp.Diff(want, old.updated(tests, "6.1.0", Config{})); diff != "" {
+	if diff := cmp.Diff(want, old.updated(tests, map[string]bool{"b": true}, "6.1.0", Config{})); diff != "" {
 		t.Errorf("updated (-want +got):\n%s", diff)
 	}
-	if len(old) != 3 {
+	if len(old) != 4 {
 		t.Error("updated changed its receiver")
 	}
 	if text := want.format("6.1"); !strings.Contains(text, "a TestNotRun : Requires Linux 6.6\nb TestNew : Requires CONFIG_X\nb TestSkips") {

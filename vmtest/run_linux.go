@@ -133,7 +133,7 @@ func (m *matrix) main(ctx context.Context, targets []target, stdout, stderr io.W
 		return commandOutcome(results, err)
 	}
 	if o.update {
-		err = errors.Join(err, updateExpectations(results, stderr))
+		err = errors.Join(err, updateExpectations(o, results, stderr))
 	}
 	if o.json {
 		err = errors.Join(err, printJSON(stdout, results, time.Since(begin)))
@@ -185,7 +185,7 @@ func (m *matrix) build(ctx context.Context) error {
 }
 
 // updateExpectations rewrites the expectations of the series that ran to their end.
-func updateExpectations(results []*KernelResult, log io.Writer) error {
+func updateExpectations(o *options, results []*KernelResult, log io.Writer) error {
 	for _, r := range results {
 		text, err := os.ReadFile(filepath.Join(r.Dir, "config"))
 		if r.Release == "" || err != nil {
@@ -197,10 +197,13 @@ func updateExpectations(results []*KernelResult, log io.Writer) error {
 			return err
 		}
 		var tests []Test
+		whole := map[string]bool{}
 		for _, item := range r.Items {
 			tests = append(tests, item.Tests...)
+			whole[item.Name] = o.run == "" && item.Ended && item.Exit == 0
 		}
-		if err := writeExpectation("vmtest", r.Series(), old.updated(tests, r.Release, parseConfig(string(text)))); err != nil {
+		fresh := old.updated(tests, whole, r.Release, parseConfig(string(text)))
+		if err := writeExpectation("vmtest", r.Series(), fresh); err != nil {
 			return err
 		}
 	}
