@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+)
+
+// matrix runs the same items on several kernels.
+type matrix struct {
+	options  *options
+	dir      string // of this run
+	exe      string
+	kvm      bool
+	items    []Item
+	features []Feature
+	progress *progress
+	stream   io.Writer // nil unless the programs' output is wanted at once
+	report   func(*KernelResult)
+}
+
+// run boots the targets, at most options.jobs at a time, and returns their results in order.
+func (m *matrix) run(ctx context.Context, targets []target) ([]*KernelResult, error) {
+	results := make([]*KernelResult, len(targets))
+	errs := make([]error, len(targets))
+	slots := make(chan struct{}, m.options.jobs)
+	var wait sync.WaitGroup
+	var reporting sync.Mutex
+	for i, t := range targets {
+		wait.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			results[i], errs[i] = m.kernel(ctx, t)
+			reporting.Lock()
+			defer reporting.Unlock()
+			m.report(results[i])
+		})
+	}
+	wait.Wait()
+	return results, errors.Join(errs...)
+}
+
+// kernel runs everything on one kernel. A guest that died is tried once more, since QEMU's
+// emulation isn't perfect; one in which a test had already failed isn't.
+func (m *matrix) kernel(ctx context.Context, t target) (*KernelResult, error) {
+	begin := time.Now()
+	r, died, err := m.once(ctx, t, 1)
+	if died && !r.anyFailed() && err == nil && ctx.Err() == nil {
+		first := r
+		m.progress.Show(t.Label, first.Problems[0]+": once more", "")
+		r, _, err = m.once(ctx, t, 2)
+		r.Notes = append(r.Notes, "the first try failed: "+first.Problems[0])
+		if r.KernLog == "" {
+			r.Notes = append(r.Notes, "the end of its kernel log:\n"+indent(first.KernLog))
+		}
+	}
+	r.Seconds = time.Since(begin).Seconds()
+	verdict := "done"
+	if len(m.options.command) == 0 {
+		verdict += fmt.Sprintf(": %d passed, %d failed, %d skipped", r.Passed, r.Failed, r.Skipped)
+	}
+	if len(r.Problems) > 0 {
+		verdict += ", not green"
+	}
+	m.progress.Show(t.Label, verdict, fmt.Sprintf(" (%.1f s)", r.Seconds))
+	return r, err
+}
+
+var unsafeRE = regexp.MustCompile(`[^A-Za-z0-9.-]+`)
+
+// once is one try.
+func (m *matrix) once(ctx context.Context, t target, try int) (r *KernelResult, died bool, err error) {
+	r = &KernelResult{Label: t.Label, Tries: try}
+	r.Dir = filepath.Join(m.dir, fmt.Sprintf("%s-%d", strings.Trim(unsafeRE.ReplaceAllString(t.Label, "_"), "_"), try))
+	if err := os.Mkdir(r.Dir, 0o755); err != nil {
+		r.problem("%v", err)
+		return r, false, err
+	}
+	b := &boot{target: t, kvm: m.kvm, dir: r.Dir, exe: m.exe, stream: m.stream, show: m.show,
+		plan: Plan{Modules: t.Modules, Configs: t.Configs, Items: m.items}}
+	if m.stream != nil && m.options.jobs > 1 {
+		b.stream = &prefixWriter{mu: &m.progress.mu, out: m.stream, prefix: t.Label + " | "}
+	}
+	if err = writePlan(r.Dir, b.plan); err == nil {
+		err = b.run(ctx)
+	}
+	if err != nil {
+		r.problem("%v", err)
+	}
+	if err := m.collect(context.WithoutCancel(ctx), r, b); err != nil {
+		r.problem("%v", err)
+	}
+	return r, b.died, err
+}
+
+// collect turns what a boot left behind into results, and judges them.
+func (m *matrix) collect(ctx context.Context, r *KernelResult, b *boot) error {
+	r.Release, r.Notes = b.release, b.notes
+	if b.problem != "" {
+		r.problem("%s", b.problem)
+		log, _ := os.ReadFile(b.kernelLog()) // an unreadable log is as good as an empty one
+		r.KernLog = logExcerpt(string(log))
+	}
+	for i, item := range m.items {
+		end, ended := b.ends[i]
+		one := ItemResult{Name: item.Name, Ran: i <= b.item, Ended: ended, Exit: end.Exit, Why: end.Why, Output: outputFile(r.Dir, i)}
+		if item.Test {
+			tests, err := readTests(ctx, item.Name, one.Output)
+			if err != nil {
+				return err
+			}
+			one.Tests = tests
+		}
+		r.Items = append(r.Items, one)
+	}
+	if log, err := os.ReadFile(b.kernelLog()); err == nil && r.KernLog == "" {
+		r.Notes = append(r.Notes, kernelComplaints(string(log))...)
+	}
+	if len(m.options.command) > 0 {
+		return nil
+	}
+	text, _ := os.ReadFile(filepath.Join(r.Dir, "config")) // none: then no CONFIG reason can be verified
+	expect, declared, err := loadExpectation(r.Series())
+	j := judgement{Expect: expect, Declared: declared, Whole: m.options.run == "", Features: m.features}
+	if text != nil {
+		j.Config = parseConfig(string(text))
+	}
+	j.judge(r)
+	return err
+}
+
+// show passes a boot's state on to the progress lines.
+func (m *matrix) show(b *boot) {
+	switch b.phase {
+	case phaseBoot:
+		m.progress.Show(b.target.Label, "boot", "")
+	case phaseStart:
+		item := m.items[b.item]
+		what := fmt.Sprintf("%d/%d %s", b.item+1, len(m.items), item.Name)
+		if !item.Test {
+			m.progress.Show(b.target.Label, "run "+item.Name, "")
+			return
+		}
+		m.progress.Show(b.target.Label, what, fmt.Sprintf(": %d tests done", b.testsDone))
+	case phaseDone:
+		m.progress.Show(b.target.Label, "power off", "")
+	}
+}
