@@ -5,7 +5,7 @@ ACTIONLINT    = go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 # The clang that made the committed objects: another may make others.
 CLANG         = Debian clang version 14.0.6
 
-.PHONY: help demo test race lint build bench bench-check generate generate-check ci
+.PHONY: help demo test race lint build vmtest-setup vmtest support bench bench-check generate generate-check ci
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -24,6 +24,7 @@ lint: ## linters, formatting, module files, workflow
 	go mod tidy -diff
 	cd bench && go mod tidy -diff && go vet ./...
 	go vet ./...
+	go run ./vmtest support -check
 	$(GOLANGCI_LINT) run ./...
 	$(ACTIONLINT)
 
@@ -33,6 +34,15 @@ build: ## everything, for every platform that must build
 	GOOS=windows go build ./...
 	GOOS=linux GOARCH=arm64 go build ./...
 	GOOS=linux GOARCH=386 go build ./...
+
+vmtest-setup: ## install virtme-ng and QEMU, fetch kernels
+	go run ./vmtest setup
+
+vmtest: ## all tests on all kernels, in VMs
+	go run ./vmtest
+
+support: ## docs/support.md from what vmtest expects
+	go run ./vmtest support
 
 bench: ## benchmarks against the goals, as root
 	cd bench && go run . -o results.txt

@@ -22,6 +22,9 @@ import (
 	"github.com/bpfx/go/examples/quickstart/firewall"
 )
 
+// inVM is what those do whose own machine won't run it.
+const inVM = "a VM: go run ./vmtest -kernels 6.12 -- go run ./examples/quickstart"
+
 func main() {
 	if err := run(os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
@@ -34,7 +37,7 @@ func run(w io.Writer) error {
 	case runtime.GOOS != "linux":
 		return fmt.Errorf("BPF needs Linux, this is %s", runtime.GOOS)
 	case os.Geteuid() != 0:
-		return errors.New("loading BPF programs needs root: try sudo $(command -v go) run ./examples/quickstart")
+		return errors.New("loading BPF programs needs root: run it with sudo, or " + inVM)
 	}
 	spec, err := firewall.LoadFirewall()
 	if err != nil {
@@ -52,7 +55,7 @@ func run(w io.Writer) error {
 		return live(w, prog, c.Maps[firewall.FirewallMapPackets])
 	})
 	if errors.Is(err, ebpf.ErrNotSupported) {
-		return fmt.Errorf("this kernel lacks what the example needs (Linux 5.9 with BPF): %w", err)
+		return fmt.Errorf("this kernel lacks what the example needs (Linux 5.9 with BPF), try %s: %w", inVM, err)
 	}
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 
 // Patience is how long tests wait for what the kernel does later: it frees
 // programs, maps and links some time after their last user is gone.
-const Patience = 10 * time.Second
+var Patience = 10 * time.Second
 
 // Eventually polls cond and fails tb if it doesn't come true.
 func Eventually(tb testing.TB, what string, cond func() bool) {
@@ -188,6 +188,13 @@ func everything() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	controls, err := os.ReadFile("/proc/sys/net/ipv4/tcp_available_congestion_control")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range strings.Fields(string(controls)) {
+		list = append(list, "congestion control "+name)
+	}
 	fds, err := descriptors()
 	return append(list, fds...), err
 }
@@ -222,7 +229,11 @@ func ownMounts() error {
 
 // lockMachine waits until no other test binary runs.
 func lockMachine() (unlock func(), err error) {
-	f, err := os.OpenFile(os.TempDir()+"/bpfx-test.lock", os.O_CREATE|os.O_RDWR, 0o600)
+	dir := os.TempDir()
+	if d := os.Getenv("BPFX_TEST_LOCK"); d != "" {
+		dir = d // for the test of this package, which runs inside another
+	}
+	f, err := os.OpenFile(dir+"/bpfx-test.lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
