@@ -84,7 +84,7 @@ func Attach(p *ebpf.Program, h Hook) (*Attachment, error) {
 		err = errors.New("the hook returned neither an attachment nor an error")
 	}
 	if err != nil {
-		return nil, &AttachError{Hook: h, Err: err}
+		return nil, &AttachError{Hook: h, Err: attachError(p, err)}
 	}
 	a.mu.Lock()
 	a.hook = h
@@ -93,6 +93,18 @@ func Attach(p *ebpf.Program, h Hook) (*Attachment, error) {
 	}
 	a.mu.Unlock()
 	return a, nil
+}
+
+// attachError adds to err the privileges that the process lacks, if that can
+// be the reason.
+func attachError(p *ebpf.Program, err error) error {
+	if p == nil {
+		return err
+	}
+	if why := whyNotAttached(err, p.Type()); why != "" {
+		return &reworded{fmt.Sprintf("%v (%s)", err, why), err}
+	}
+	return err
 }
 
 // checkProgram returns an error if p can't be attached to a hook that takes

@@ -7,6 +7,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/internal/sys"
 )
 
 // newAttachment is NewAttachment for the results of cilium's functions.
@@ -31,4 +33,13 @@ func isBPFFS(path string) bool {
 		return false
 	}
 	return uint32(st.Type) == unix.BPF_FS_MAGIC
+}
+
+// programID returns the id of p, or 0 if the kernel won't tell.
+func programID(p *ebpf.Program) ebpf.ProgramID {
+	id, err := sys.ProgID(p.FD())
+	if err != nil {
+		return 0
+	}
+	return ebpf.ProgramID(id)
 }

@@ -17,6 +17,8 @@ func attachOther(p *ebpf.Program) (*Attachment, error) {
 
 func isKernelLink(link.Link) bool { return true }
 
+func programID(*ebpf.Program) ebpf.ProgramID { return 0 }
+
 func isBPFFS(string) bool { return false }
 
 // Attach returns an error: attaching needs Linux.

@@ -107,8 +107,9 @@ func (a *Attachment) Link() (link.Link, bool) {
 // old program no longer detaches it.
 //
 // Returns an error wrapping [ebpf.ErrNotSupported] if the kernel can't do it
-// for this kind of hook: XDP, network namespaces, tcx, netkit, cgroups and
-// iterators can be updated. Attach new and close the old attachment then.
+// for this kind of hook: XDP, network namespaces, sockmaps (from 6.10), tcx,
+// netkit, cgroups and iterators can be updated. Attach new and close the old
+// attachment then.
 func (a *Attachment) Update(new *Program) error {
 	if err := a.update(new); err != nil {
 		return fmt.Errorf("update %v: %w", a, err)

@@ -21,7 +21,8 @@ type Collection struct {
 	Programs map[string]*Program
 	// Maps are closed with the collection. Closing one before is fine.
 	Maps map[string]*ebpf.Map
-	// Variables are only valid until the collection is closed.
+	// Variables is set to nil by Close: the memory of variables is only given
+	// back when the garbage collector finds that nothing refers to them.
 	Variables map[string]*ebpf.Variable
 
 	once sync.Once
@@ -79,5 +80,6 @@ func (c *Collection) close() error {
 		}
 	}
 	errs = append(errs, closeMaps(c.Maps))
+	c.Variables = nil
 	return scope.Join(errs...)
 }

@@ -141,7 +141,7 @@ func loadFor(t *testing.T, tt hookTest, h hook, runs counter) *bpfx.Program {
 	testutil.SkipIfNotSupported(t, err, tt.name, tt.since, tt.configs...)
 	if errors.Is(err, unix.EPERM) && spec.Type == ebpf.Tracing && os.Getenv("BPFX_VMTEST") == "" {
 		// Seen on a vendor's kernel, before the verifier runs and as root.
-		t.Skipf("skipping %s: this kernel refuses it even to root (%v; try another: see CONTRIBUTING.md)", tt.name, err)
+		t.Skipf("skipping %s: this kernel refuses it even to root (%v; try another kernel: go run ./vmtest)", tt.name, err)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -24,33 +24,50 @@ func (e *reworded) Unwrap() error { return e.err }
 // loadError says what could not be loaded and, for EPERM, the cause if one can
 // be found out. types are the types of the programs that were to be loaded.
 func loadError(what string, err error, types ...ebpf.ProgramType) error {
-	text := strings.ReplaceAll(err.Error(), memlockHint, "")
+	text := strings.ReplaceAll(verifierText(err), memlockHint, "")
 	text = strings.TrimPrefix(text, "program : ") // of a collection of one
 	text = strings.TrimPrefix(text, "load program: ")
-	if tail := verifierTail(err); tail != "" && !strings.Contains(text, tail) {
-		text += ": " + tail
-	}
-	if why := whyNotPermitted(err, types); why != "" {
+	if why := whyNotPermitted(err, types...); why != "" {
 		text += " (" + why + ")"
 	}
 	return &reworded{fmt.Sprintf("%s: %s", what, text), err}
 }
 
-// verifierTail returns the line of a verifier's log that tells why it rejected
-// the program: the last one that is neither empty nor statistics. The one-line
-// summary of cilium/ebpf takes an empty line for it on Linux 7.3.
-func verifierTail(err error) string {
+// verifierText returns the text of err with the line of the verifier's log
+// that tells why it rejected the program. The summary of cilium/ebpf is that
+// line too, but for kernels that add a report to the log, as Linux 7.3 does:
+// of those it takes an empty line.
+func verifierText(err error) string {
+	text := err.Error()
 	var ve *ebpf.VerifierError
 	if !errors.As(err, &ve) {
-		return ""
+		return text
 	}
-	for i := len(ve.Log) - 1; i >= 0; i-- {
-		line := strings.TrimSpace(ve.Log[i])
+	why := verdictLine(ve.Log)
+	if why == "" || strings.Contains(text, why) {
+		return text
+	}
+	return strings.Replace(text, ve.Error(), fmt.Sprintf("load program: %v: %s", ve.Cause, why), 1)
+}
+
+// verdictLine returns the line of a verifier's log that tells why it rejected
+// the program: the last one that is neither empty, nor statistics, nor part of
+// a report.
+func verdictLine(log []string) string {
+	verdict := ""
+	for _, line := range log {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "Verification failed:") {
+			if verdict == "" {
+				return line
+			}
+			break
+		}
 		if line != "" && !isStatistics(line) {
-			return line
+			verdict = line
 		}
 	}
-	return ""
+	return verdict
 }
 
 // isStatistics reports whether a line is one of those with which the verifier

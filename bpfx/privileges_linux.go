@@ -18,35 +18,55 @@ import (
 // is not, whyNotPermitted says so.
 var removeMemlock = sync.OnceFunc(func() { _ = rlimit.RemoveMemlock() })
 
-// whyNotPermitted returns the cause of an EPERM, as far as this process can
-// find it out: a capability that it lacks or, on old kernels, its memlock
-// limit. It returns "" for other errors and if everything seems in order.
-func whyNotPermitted(err error, types []ebpf.ProgramType) string {
+// whyNotPermitted returns the cause of an EPERM of a load, as far as this
+// process can find it out: a capability that it lacks or, on old kernels, its
+// memlock limit. It returns "" for other errors and if everything seems in
+// order.
+func whyNotPermitted(err error, types ...ebpf.ProgramType) string {
 	if !errors.Is(err, unix.EPERM) {
 		return ""
 	}
-	version, verr := features.LinuxVersionCode()
-	if verr != nil {
-		return ""
-	}
-	if missing := missingCapabilities(version, types); len(missing) > 0 {
-		return "this process lacks " + strings.Join(missing, ", ") + ": run it as root"
+	if why := whatIsMissing(types); why != "" {
+		return why
 	}
 	var limit unix.Rlimit
-	if version < 5<<16|11<<8 && unix.Prlimit(0, unix.RLIMIT_MEMLOCK, nil, &limit) == nil && limit.Cur != unix.RLIM_INFINITY {
+	if kernelBefore(5, 11) && unix.Prlimit(0, unix.RLIMIT_MEMLOCK, nil, &limit) == nil && limit.Cur != unix.RLIM_INFINITY {
 		return fmt.Sprintf("RLIMIT_MEMLOCK is %d bytes, which counts on kernels before 5.11: raise it with ulimit -l", limit.Cur)
 	}
 	return ""
 }
 
+// whyNotAttached is whyNotPermitted for attaching. Perf events say EACCES.
+func whyNotAttached(err error, typ ebpf.ProgramType) string {
+	if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EACCES) {
+		return ""
+	}
+	return whatIsMissing([]ebpf.ProgramType{typ})
+}
+
+// whatIsMissing returns which capabilities the process lacks, "" if none.
+func whatIsMissing(types []ebpf.ProgramType) string {
+	missing := missingCapabilities(types)
+	if len(missing) == 0 {
+		return ""
+	}
+	return "this process lacks " + strings.Join(missing, ", ") + ": run it as root"
+}
+
+// kernelBefore reports whether the kernel is known to be older.
+func kernelBefore(major, minor uint32) bool {
+	version, err := features.LinuxVersionCode()
+	return err == nil && version < major<<16|minor<<8
+}
+
 // missingCapabilities returns those that the process lacks of the ones that
-// loading programs of these types takes (kernel/bpf/syscall.c, bpf_prog_load).
-func missingCapabilities(version uint32, types []ebpf.ProgramType) []string {
+// programs of these types take (kernel/bpf/syscall.c, bpf_prog_load).
+func missingCapabilities(types []ebpf.ProgramType) []string {
 	have, err := capabilities()
 	if err != nil || have&(1<<unix.CAP_SYS_ADMIN) != 0 {
 		return nil
 	}
-	if version < 5<<16|8<<8 {
+	if kernelBefore(5, 8) {
 		return []string{"CAP_SYS_ADMIN"}
 	}
 	var missing []string

@@ -6,4 +6,6 @@ import "github.com/cilium/ebpf"
 
 func removeMemlock() {}
 
-func whyNotPermitted(error, []ebpf.ProgramType) string { return "" }
+func whyNotPermitted(error, ...ebpf.ProgramType) string { return "" }
+
+func whyNotAttached(error, ebpf.ProgramType) string { return "" }

@@ -28,10 +28,12 @@ var (
 type Program struct {
 	*ebpf.Program
 
-	// Maps are the maps that the program uses, by name, and Variables its
-	// global variables. Both are nil unless the program comes from [LoadELF],
-	// and are closed with the program.
-	Maps      map[string]*ebpf.Map
+	// Maps are the maps that the program uses, by name. It is nil unless the
+	// program comes from [LoadELF]. They are closed with the program.
+	Maps map[string]*ebpf.Map
+	// Variables are its global variables, by name, if it comes from [LoadELF].
+	// Close sets it to nil: the memory of variables is only given back when
+	// the garbage collector finds that nothing refers to them.
 	Variables map[string]*ebpf.Variable
 
 	mu     sync.RWMutex // held for reading while the descriptor is in use
@@ -125,6 +127,7 @@ func (p *Program) close() error {
 		errs = append(errs, a.closeOwned(p))
 	}
 	errs = append(errs, p.Program.Close(), closeMaps(p.Maps))
+	p.Variables = nil
 	return scope.Join(errs...)
 }
 
@@ -148,14 +151,4 @@ func (p *Program) acquire() error {
 		return errClosedProgram
 	}
 	return nil
-}
-
-// programID returns the id of p, or 0 if the kernel won't tell.
-func programID(p *ebpf.Program) ebpf.ProgramID {
-	info, err := p.Info()
-	if err != nil {
-		return 0
-	}
-	id, _ := info.ID()
-	return id
 }

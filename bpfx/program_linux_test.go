@@ -167,7 +167,7 @@ func TestScopesOnKernel(t *testing.T) {
 		p = got
 		return errFn
 	})
-	if err != errFn {
+	if err != errFn { //nolint:errorlint // the very same error
 		t.Errorf("WithProgram() = %v, want fn's own error", err)
 	}
 	testutil.Eventually(t, "program unloaded", func() bool { return !p.Loaded() })
@@ -223,9 +223,9 @@ func TestAttachAndClose(t *testing.T) {
 	for range 50 {
 		p := mustLoad(t, bpfx.RawTracepoint{}.Spec(ret(0)))
 		var wg sync.WaitGroup
-		for range 3 {
+		for _, name := range []string{"sched_process_fork", "sched_process_exec", "sched_process_exit"} {
 			wg.Go(func() {
-				_, err := p.Attach(bpfx.RawTracepoint{Name: "sched_process_fork"})
+				_, err := p.Attach(bpfx.RawTracepoint{Name: name})
 				if err != nil && !errors.Is(err, os.ErrClosed) {
 					t.Error(err)
 				}

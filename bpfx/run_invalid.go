@@ -16,7 +16,7 @@ func whyInvalid(typ ebpf.ProgramType, in *RunInput, context []byte) string {
 	switch {
 	case typ == ebpf.XDP:
 		return whyInvalidXDP(context, len(in.Data))
-	case runRules[typ].takes&runChecksum != 0:
+	case ruleOf(typ).takes&runChecksum != 0:
 		if why := whyInvalidSKB(context); why != "" {
 			return why
 		}

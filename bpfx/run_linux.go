@@ -28,24 +28,21 @@ const (
 // run runs p, which the caller keeps open.
 func run(p *ebpf.Program, in *RunInput) (Result, error) {
 	typ := p.Type()
-	if err := checkRun(typ, in); err != nil {
+	rule := ruleOf(typ)
+	if err := rule.check(typ, in); err != nil {
 		return Result{}, err
 	}
 	if len(in.Data) > math.MaxInt32 {
 		return Result{}, fmt.Errorf("%d bytes of Data: %w", len(in.Data), unix.E2BIG)
 	}
-	rule, known := runRules[typ]
-	if !known { // what it takes is not known here, so give it what there is
-		rule = runRule{takes: runDataOut, contextOut: true}
-	}
-	context, contextOut, err := encodeContext(in.Context, &rule)
+	context, contextOut, err := encodeContext(in.Context, rule)
 	if err != nil {
 		return Result{}, err
 	}
 	if in.LiveFrames {
 		contextOut = nil
 	}
-	out := dataOut(in, &rule)
+	out := dataOut(in, rule)
 
 	attr := sys.TestRunAttr{
 		ProgFD:     uint32(p.FD()),
@@ -62,7 +59,7 @@ func run(p *ebpf.Program, in *RunInput) (Result, error) {
 		attr.DataSizeOut, attr.DataOut = uint32(len(out)), sys.Bytes(out)
 		attr.CtxSizeOut, attr.CtxOut = uint32(len(contextOut)), sys.Bytes(contextOut)
 		err = sys.TestRun(&attr)
-		if err != unix.ENOSPC || !grow(&out, int(attr.DataSizeOut), &contextOut, int(attr.CtxSizeOut)) {
+		if !errors.Is(err, unix.ENOSPC) || !grow(&out, int(attr.DataSizeOut), &contextOut, int(attr.CtxSizeOut)) {
 			break
 		}
 	}
@@ -71,6 +68,9 @@ func run(p *ebpf.Program, in *RunInput) (Result, error) {
 		return Result{}, runError(typ, in, context, err)
 	}
 
+	if typ == ebpf.FlowDissector {
+		attr.Retval = flowVerdict(attr.Retval)
+	}
 	res := Result{
 		Return:   attr.Retval,
 		Duration: time.Duration(attr.Duration),
@@ -89,6 +89,20 @@ func run(p *ebpf.Program, in *RunInput) (Result, error) {
 		res.Context = contextOut[:min(int(attr.CtxSizeOut), len(contextOut))]
 	}
 	return res, nil
+}
+
+// flowVerdict returns what a flow dissector program returned. Before Linux 6.1
+// the kernel tells 1 if that was BPF_OK, and 0 if it was anything else, which
+// to the kernel was BPF_DROP (net/core/flow_dissector.c, bpf_flow_dissect).
+func flowVerdict(ret uint32) uint32 {
+	const ok, drop = 0, 2
+	switch {
+	case ret == 1:
+		return ok // no kernel gives another meaning to 1
+	case ret == 0 && kernelBefore(6, 1):
+		return drop
+	}
+	return ret
 }
 
 // grow makes room for output that did not fit, and reports whether it could.

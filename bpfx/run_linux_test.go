@@ -13,6 +13,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/bpfx/go/bpfx"
@@ -99,7 +100,6 @@ func TestRunGrows(t *testing.T) {
 }
 
 func TestRunTC(t *testing.T) {
-	testutil.NeedKernel(t, "5.18", "xdp.frags") // in the object
 	testutil.NeedRoot(t)
 	spec, err := testprogs.LoadTestprogs()
 	if err != nil {
@@ -126,8 +126,8 @@ func TestRunXDPContext(t *testing.T) {
 	if err := ctx.UnmarshalBinary(res.Context); err != nil {
 		t.Fatal(err)
 	}
-	if want := (bpfx.XDPContext{Data: 8, DataEnd: 72}); ctx != want {
-		t.Errorf("context = %+v, want %+v", ctx, want)
+	if diff := cmp.Diff(bpfx.XDPContext{Data: 8, DataEnd: 72}, ctx); diff != "" {
+		t.Errorf("context (-want +got):\n%s", diff)
 	}
 }
 
@@ -187,6 +187,18 @@ func TestRunFlowDissector(t *testing.T) {
 	}
 }
 
+// TestRunFlowDissectorVerdict shows that verdicts are the same on all kernels,
+// though before 6.1 they only say whether it was BPF_OK.
+func TestRunFlowDissectorVerdict(t *testing.T) {
+	testutil.NeedRoot(t)
+	for n, want := range map[int32]string{0: "BPF_OK", 2: "BPF_DROP"} {
+		p := mustLoad(t, bpfx.FlowDissector{}.Spec(ret(n)))
+		if res := mustRun(t, p, bpfx.RunInput{Data: frame(34)}); res.Verdict != want || res.Return != uint32(n) {
+			t.Errorf("Run() = %+v, want %s", res, want)
+		}
+	}
+}
+
 func TestRunRawTracepoint(t *testing.T) {
 	testutil.NeedRoot(t)
 	testutil.NeedKernel(t, "5.10", "test runs of raw tracepoints")
@@ -214,7 +226,8 @@ func TestRunSyscall(t *testing.T) {
 	p := mustLoad(t, &ebpf.ProgramSpec{
 		Type: ebpf.Syscall, Flags: unix.BPF_F_SLEEPABLE, License: "GPL",
 		Instructions: asm.Instructions{
-			asm.StoreImm(asm.R1, 4, 9, asm.Word),
+			asm.Mov.Imm(asm.R2, 9),
+			asm.StoreMem(asm.R1, 4, asm.R2, asm.Word),
 			asm.Mov.Imm(asm.R0, 5),
 			asm.Return(),
 		},

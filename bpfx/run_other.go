@@ -10,7 +10,7 @@ import (
 )
 
 func run(p *ebpf.Program, in *RunInput) (Result, error) {
-	if err := checkRun(p.Type(), in); err != nil {
+	if err := ruleOf(p.Type()).check(p.Type(), in); err != nil {
 		return Result{}, err
 	}
 	return Result{}, fmt.Errorf("running programs needs Linux, this is %s: %w", runtime.GOOS, ebpf.ErrNotSupported)

@@ -22,6 +22,7 @@ const (
 
 // A runRule says what BPF_PROG_TEST_RUN takes for a type of program.
 type runRule struct {
+	known      bool // false for types that are left to the kernel
 	takes      runOption
 	minData    int  // bytes; 0 if no data is needed
 	minOut     int  // bytes of output that have nothing to do with the input
@@ -31,12 +32,12 @@ type runRule struct {
 
 // skbRule holds for all types that get a struct __sk_buff
 // (net/bpf/test_run.c, bpf_prog_test_run_skb).
-var skbRule = runRule{takes: runData | runDataOut | runContext | runRepeat | runChecksum, minData: 14, contextOut: true}
+var skbRule = runRule{known: true, takes: runData | runDataOut | runContext | runRepeat | runChecksum, minData: 14, contextOut: true}
 
 // runRules has the types that the kernel can run and whose limits are known.
-// Others are left to the kernel.
-var runRules = map[ebpf.ProgramType]runRule{
-	ebpf.XDP: {takes: runData | runDataOut | runContext | runRepeat | runLive, minData: 14, contextOut: true},
+// See ruleOf.
+var runRules = [...]runRule{
+	ebpf.XDP: {known: true, takes: runData | runDataOut | runContext | runRepeat | runLive, minData: 14, contextOut: true},
 
 	ebpf.SocketFilter: skbRule,
 	ebpf.SchedCLS:     skbRule,
@@ -47,48 +48,86 @@ var runRules = map[ebpf.ProgramType]runRule{
 	ebpf.LWTXmit:      skbRule,
 	ebpf.LWTSeg6Local: skbRule,
 
-	ebpf.FlowDissector: {takes: runData | runDataOut | runContext | runRepeat, minData: 14, minOut: flowKeysSize, contextOut: true},
-	ebpf.Netfilter:     {takes: runData | runContext | runRepeat, minData: 20},
-	ebpf.SkLookup:      {takes: runContext | runRepeat, contextOut: true},
+	ebpf.FlowDissector: {known: true, takes: runData | runDataOut | runContext | runRepeat, minData: 14, minOut: flowKeysSize, contextOut: true},
+	ebpf.Netfilter:     {known: true, takes: runData | runContext | runRepeat, minData: 20},
+	ebpf.SkLookup:      {known: true, takes: runContext | runRepeat, contextOut: true},
 
-	ebpf.RawTracepoint:         {takes: runContext | runCPU},
-	ebpf.RawTracepointWritable: {takes: runContext | runCPU},
-	ebpf.Syscall:               {takes: runContext, inPlace: true},
-	ebpf.Tracing:               {},
+	ebpf.RawTracepoint:         {known: true, takes: runContext | runCPU},
+	ebpf.RawTracepointWritable: {known: true, takes: runContext | runCPU},
+	ebpf.Syscall:               {known: true, takes: runContext, inPlace: true},
+	ebpf.Tracing:               {known: true},
+}
+
+// unknownRule takes everything and asks for all output there can be.
+var unknownRule = runRule{takes: ^runOption(0), contextOut: true}
+
+// ruleOf returns the rule for a type of program.
+func ruleOf(typ ebpf.ProgramType) *runRule {
+	if int(typ) < len(runRules) && runRules[typ].known {
+		return &runRules[typ]
+	}
+	return &unknownRule
 }
 
 // maxBatch is the most frames that a batch may have (net/bpf/test_run.c,
 // TEST_XDP_MAX_BATCH).
 const maxBatch = 256
 
-// checkRun returns an error if in has something that programs of type typ do
-// not take, or lacks something that they need.
-func checkRun(typ ebpf.ProgramType, in *RunInput) error {
-	rule, known := runRules[typ]
-	if !known {
-		return nil
+// options returns which options are set.
+func (in *RunInput) options() (set runOption) {
+	if len(in.Data) > 0 {
+		set |= runData
 	}
+	if in.DataOut != nil {
+		set |= runDataOut
+	}
+	if in.Context != nil {
+		set |= runContext
+	}
+	if in.Repeat != 0 {
+		set |= runRepeat
+	}
+	if in.OnCPU || in.CPU != 0 {
+		set |= runCPU
+	}
+	if in.LiveFrames || in.BatchSize != 0 {
+		set |= runLive
+	}
+	if in.ChecksumComplete {
+		set |= runChecksum
+	}
+	return set
+}
+
+// String returns the first option of the set, for errors.
+func (o runOption) String() string {
 	for _, opt := range [...]struct {
 		bit  runOption
-		set  bool
-		what string
+		name string
 	}{
-		{runData, len(in.Data) > 0, "packet data (Data)"},
-		{runDataOut, in.DataOut != nil, "a packet buffer (DataOut)"},
-		{runContext, in.Context != nil, "a context (Context)"},
-		{runRepeat, in.Repeat != 0, "repetition (Repeat)"},
-		{runCPU, in.OnCPU || in.CPU != 0, "a CPU (OnCPU, CPU)"},
-		{runLive, in.LiveFrames, "live frames (LiveFrames)"},
-		{runLive, in.BatchSize != 0, "batches (BatchSize)"},
-		{runChecksum, in.ChecksumComplete, "checksums (ChecksumComplete)"},
+		{runData, "packet data (Data)"},
+		{runDataOut, "a packet buffer (DataOut)"},
+		{runContext, "a context (Context)"},
+		{runRepeat, "repetition (Repeat)"},
+		{runCPU, "a CPU (OnCPU, CPU)"},
+		{runLive, "live frames (LiveFrames, BatchSize)"},
+		{runChecksum, "checksums (ChecksumComplete)"},
 	} {
-		if opt.set && rule.takes&opt.bit == 0 {
-			return fmt.Errorf("%v programs don't take %s: %w", typ, opt.what, syscall.EINVAL)
+		if o&opt.bit != 0 {
+			return opt.name
 		}
 	}
-	switch {
-	case len(in.Data) < rule.minData:
-		return fmt.Errorf("%v programs need a packet of at least %d bytes, Data has %d: %w", typ, rule.minData, len(in.Data), syscall.EINVAL)
+	return "options"
+}
+
+// check returns an error if in has something that programs of type typ, which
+// r is the rule of, do not take, or lacks something that they need.
+func (r *runRule) check(typ ebpf.ProgramType, in *RunInput) error {
+	switch refused := in.options() &^ r.takes; {
+	case refused != 0:
+		return fmt.Errorf("%v programs don't take %v: %w", typ, refused, syscall.EINVAL)
+	case len(in.Data) < r.minData:
+		return fmt.Errorf("%v programs need a packet of at least %d bytes, Data has %d: %w", typ, r.minData, len(in.Data), syscall.EINVAL)
 	case typ == ebpf.SkLookup && in.Context == nil:
 		return fmt.Errorf("%v programs need a Context, such as SKLookupContext: %w", typ, syscall.EINVAL)
 	case in.CPU != 0 && !in.OnCPU:

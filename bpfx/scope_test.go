@@ -3,8 +3,9 @@ package bpfx_test
 import (
 	"errors"
 	"runtime"
-	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/bpfx/go/bpfx"
 )
@@ -42,7 +43,7 @@ func TestScope(t *testing.T) {
 				s.Defer(closer(&log, "second", tt.close))
 				return tt.fn
 			})
-			if (err == nil) != (len(tt.want) == 0) || tt.same != nil && err != tt.same {
+			if (err == nil) != (len(tt.want) == 0) || tt.same != nil && err != tt.same { //nolint:errorlint // the very same error
 				t.Errorf("Run() = %v, want %v", err, tt.want)
 			}
 			for _, want := range tt.want {
@@ -50,8 +51,8 @@ func TestScope(t *testing.T) {
 					t.Errorf("Run() = %v, want %v in it", err, want)
 				}
 			}
-			if want := []string{"second", "first"}; !slices.Equal(log, want) {
-				t.Errorf("closed %v, want %v", log, want)
+			if diff := cmp.Diff([]string{"second", "first"}, log); diff != "" {
+				t.Errorf("closed (-want +got):\n%s", diff)
 			}
 			if err := s.Close(); err != nil || len(log) != 2 {
 				t.Errorf("second Close() = %v, closed %v", err, log)
@@ -76,8 +77,8 @@ func TestScopePanic(t *testing.T) {
 			return nil
 		})
 	}()
-	if want := []string{"third", "first"}; !slices.Equal(log, want) {
-		t.Errorf("closed %v, want %v", log, want)
+	if diff := cmp.Diff([]string{"third", "first"}, log); diff != "" {
+		t.Errorf("closed (-want +got):\n%s", diff)
 	}
 }
 
@@ -94,8 +95,8 @@ func TestScopeGoexit(t *testing.T) {
 		})
 	}()
 	<-done
-	if want := []string{"first"}; !slices.Equal(log, want) {
-		t.Errorf("closed %v, want %v", log, want)
+	if diff := cmp.Diff([]string{"first"}, log); diff != "" {
+		t.Errorf("closed (-want +got):\n%s", diff)
 	}
 }
 

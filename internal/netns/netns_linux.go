@@ -1,6 +1,7 @@
 package netns
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -33,11 +34,13 @@ func Enter() error {
 func Do(fn func() error) error {
 	err := make(chan error, 1)
 	go func() {
-		result := fmt.Errorf("function ended by runtime.Goexit")
+		result := errors.New("function ended by runtime.Goexit")
 		defer func() { err <- result }()
-		if result = Enter(); result == nil {
-			result = fn()
+		if e := Enter(); e != nil {
+			result = e
+			return
 		}
+		result = fn()
 	}()
 	return <-err
 }

@@ -53,7 +53,7 @@ func TestWith(t *testing.T) {
 			if called != tt.called || (f.closed == 1) != tt.called {
 				t.Errorf("called: %v, closed %d times; want %v", called, f.closed, tt.called)
 			}
-			if len(tt.want) == 0 && err != nil || tt.same != nil && err != tt.same {
+			if len(tt.want) == 0 && err != nil || tt.same != nil && err != tt.same { //nolint:errorlint // the very same error
 				t.Errorf("With() = %v, want %v", err, tt.want)
 			}
 			for _, want := range tt.want {

@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"unsafe"
@@ -67,7 +68,7 @@ func TestRun(attr *TestRunAttr) (err error) {
 	const cmd = 10 // BPF_PROG_TEST_RUN, also called BPF_PROG_RUN
 	for range maxInterrupts {
 		err = bpf(cmd, unsafe.Pointer(attr), unsafe.Sizeof(*attr))
-		if err != unix.EINTR {
+		if !errors.Is(err, unix.EINTR) {
 			break
 		}
 	}

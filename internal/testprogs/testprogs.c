@@ -44,7 +44,7 @@ int drop(struct xdp_md *ctx)
 	return XDP_DROP;
 }
 
-SEC("xdp.frags")
+SEC("xdp")
 int count(struct xdp_md *ctx)
 {
 	__u32 key = 0;

@@ -17,7 +17,7 @@ import (
 
 // Patience is how long tests wait for what the kernel does later: it frees
 // programs, maps and links some time after their last user is gone.
-const Patience = 10 * time.Second
+var Patience = 10 * time.Second
 
 // Eventually polls cond and fails tb if it doesn't come true.
 func Eventually(tb testing.TB, what string, cond func() bool) {
@@ -68,7 +68,7 @@ func objects() ([]string, error) {
 			return nil, err
 		}
 		id = next
-		list = append(list, fmt.Sprintf("map %d", id))
+		list = append(list, describeMap(id))
 	}
 	it := new(link.Iterator)
 	defer it.Close()
@@ -93,6 +93,20 @@ func describeProgram(id ebpf.ProgramID) string {
 		return fmt.Sprintf("program %d", id)
 	}
 	return fmt.Sprintf("program %d %s (%v)", id, info.Name, info.Type)
+}
+
+// describeMap names a map, unless it is gone already.
+func describeMap(id ebpf.MapID) string {
+	m, err := ebpf.NewMapFromID(id)
+	if err != nil {
+		return fmt.Sprintf("map %d", id)
+	}
+	defer m.Close()
+	info, err := m.Info()
+	if err != nil {
+		return fmt.Sprintf("map %d", id)
+	}
+	return fmt.Sprintf("map %d %s (%v)", id, info.Name, info.Type)
 }
 
 // descriptors lists the files that this process has open. Those of the Go
@@ -150,9 +164,11 @@ func run(m *testing.M) int {
 }
 
 // leftBehind returns what there is now and was not before. It waits for what
-// the kernel frees late.
+// the kernel frees late, and for the garbage collector, which unmaps the memory
+// of global variables.
 func leftBehind(before []string) (left []string) {
 	for end := time.Now().Add(Patience); ; time.Sleep(20 * time.Millisecond) {
+		runtime.GC()
 		now, err := everything()
 		if err != nil {
 			return []string{err.Error()}
@@ -171,6 +187,13 @@ func everything() ([]string, error) {
 	list, err := objects()
 	if err != nil {
 		return nil, err
+	}
+	controls, err := os.ReadFile("/proc/sys/net/ipv4/tcp_available_congestion_control")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range strings.Fields(string(controls)) {
+		list = append(list, "congestion control "+name)
 	}
 	fds, err := descriptors()
 	return append(list, fds...), err
@@ -206,7 +229,11 @@ func ownMounts() error {
 
 // lockMachine waits until no other test binary runs.
 func lockMachine() (unlock func(), err error) {
-	f, err := os.OpenFile(os.TempDir()+"/bpfx-test.lock", os.O_CREATE|os.O_RDWR, 0o600)
+	dir := os.TempDir()
+	if d := os.Getenv("BPFX_TEST_LOCK"); d != "" {
+		dir = d // for the test of this package, which runs inside another
+	}
+	f, err := os.OpenFile(dir+"/bpfx-test.lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,9 @@
 package testutil
 
 import (
+	"os"
+	"os/exec"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -34,4 +37,52 @@ func BPFFS(tb testing.TB) string {
 		}
 	})
 	return dir
+}
+
+// Cgroup makes a cgroup of its own in the cgroup2 hierarchy and returns where.
+// It is removed when the test ends.
+func Cgroup(tb testing.TB) string {
+	tb.Helper()
+	NeedRoot(tb)
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for line := range strings.Lines(string(mounts)) {
+		f := strings.Fields(line)
+		if len(f) < 3 || f[2] != "cgroup2" {
+			continue
+		}
+		dir, err := os.MkdirTemp(f[1], "bpfx-test-")
+		if err != nil {
+			tb.Fatal("make a cgroup:", err)
+		}
+		tb.Cleanup(func() {
+			if err := os.Remove(dir); err != nil {
+				tb.Error("remove the cgroup:", err)
+			}
+		})
+		return dir
+	}
+	tb.Skip("skipping cgroups: Requires CONFIG_CGROUPS (cgroup2 is not mounted; try: mount -t cgroup2 cgroup2 /sys/fs/cgroup)")
+	return ""
+}
+
+// NeedModule loads a kernel module unless it is there already, and skips tb if
+// it can't. config is the option that it is built by, such as "CONFIG_VETH".
+func NeedModule(tb testing.TB, name, config string) {
+	tb.Helper()
+	NeedRoot(tb)
+	if _, err := os.Stat("/sys/module/" + name); err == nil {
+		return
+	}
+	if set, known := kernelConfig(config); known && !set {
+		tb.Skipf("skipping %s: Requires %s (%s)", name, config, vmRemedy)
+	}
+	if out, err := exec.Command("modprobe", name).CombinedOutput(); err != nil {
+		if _, known := kernelConfig(config); known && os.Getenv("BPFX_VMTEST") != "" {
+			tb.Fatalf("module %s: %v: %s", name, err, out)
+		}
+		tb.Skipf("skipping %s: Requires %s (modprobe: %s; %s)", name, config, strings.TrimSpace(string(out)), vmRemedy)
+	}
 }

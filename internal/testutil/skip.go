@@ -14,13 +14,13 @@ import (
 )
 
 // vmRemedy is what skips recommend when the running kernel is the reason.
-const vmRemedy = "try another kernel: see CONTRIBUTING.md"
+const vmRemedy = "try another kernel: go run ./vmtest"
 
 // NeedRoot skips tb unless it may load and attach programs.
 func NeedRoot(tb testing.TB) {
 	tb.Helper()
 	if os.Geteuid() != 0 {
-		tb.Skip("skipping: needs root (try sudo -E go test ./...)")
+		tb.Skip("skipping: needs root (try sudo -E go test ./..., or a VM: go run ./vmtest)")
 	}
 }
 
@@ -46,7 +46,7 @@ func SkipIfNotSupported(tb testing.TB, err error, feature, since string, configs
 	NeedKernel(tb, since, feature)
 	for _, config := range configs {
 		if set, known := kernelConfig(config); !set {
-			note := "try another kernel: see CONTRIBUTING.md"
+			note := vmRemedy
 			if !known {
 				note = "this kernel doesn't tell its configuration; " + note
 			}

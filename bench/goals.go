@@ -1,0 +1,25 @@
+package main
+
+// A goal is what a benchmark of the project promises.
+type goal struct {
+	pkg   string  // where the benchmark is, below the module's root
+	name  string  // its name, without who does the work
+	ratio float64 // ours may take this much of the peer's time
+	ns    float64 // ours may take this long; 0 for no limit
+	alloc int     // ours may allocate this often; -1 for no limit
+}
+
+// Who does the work, as the names of benchmarks end.
+const (
+	us   = "bpfx"
+	peer = "cilium"
+)
+
+var goals = []goal{
+	{pkg: "bpfx", name: "Load/xdp", ratio: 1.05, alloc: -1},
+	{pkg: "bpfx", name: "Load/iter", ratio: 0.01, ns: 120_000, alloc: -1},
+	{pkg: "bpfx", name: "Attach/raw_tracepoint", ratio: 1.03, alloc: -1},
+	{pkg: "bpfx", name: "Attach/xdp", ratio: 1.03, alloc: -1},
+	{pkg: "bpfx", name: "Run/xdp", ratio: 1.03, alloc: 0},
+	{pkg: "bpfx", name: "Run/tc_with_context", ratio: 1.03, alloc: 1},
+}

@@ -1,0 +1,41 @@
+package bpfx
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cilium/ebpf"
+)
+
+var errRejected = errors.New("permission denied")
+
+func TestLoadErrorText(t *testing.T) {
+	classic := []string{"0: R1=ctx() R10=fp0", "0: (95) exit", "R0 !read_ok", "processed 1 insns (limit 1000000)"}
+	report := append(classic[:3:3], "", "Verification failed: Register Type Safety: Unreadable register", "",
+		"Suggestion:", "  Initialize R0 on every path before this instruction.", "", "processed 1 insns (limit 1000000)")
+	for _, tt := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"plain", errRejected, "load x: permission denied"},
+		{"memlock", fmt.Errorf("map create: %w%s", errRejected, memlockHint), "load x: map create: permission denied"},
+		{"collection of one", fmt.Errorf("program : load program: %w", errRejected), "load x: permission denied"},
+		{"classic log", &ebpf.VerifierError{Cause: errRejected, Log: classic}, "R0 !read_ok"},
+		{"log with a report", &ebpf.VerifierError{Cause: errRejected, Log: report}, "load x: permission denied: R0 !read_ok"},
+		{"report alone", &ebpf.VerifierError{Cause: errRejected, Log: report[4:]}, "Verification failed: Register Type Safety"},
+		{"no log", &ebpf.VerifierError{Cause: errRejected}, "permission denied"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := loadError("load x", tt.err)
+			if !strings.Contains(err.Error(), tt.want) || !errors.Is(err, errRejected) {
+				t.Errorf("error = %q, want %q", err, tt.want)
+			}
+			if strings.Contains(err.Error(), "MEMLOCK") {
+				t.Errorf("error %q speaks of MEMLOCK", err)
+			}
+		})
+	}
+}

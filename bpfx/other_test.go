@@ -1,0 +1,29 @@
+//go:build !linux
+
+package bpfx_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/bpfx/go/bpfx"
+)
+
+// TestNotLinux attaches to every hook where there is none.
+func TestNotLinux(t *testing.T) {
+	for _, h := range []bpfx.Hook{
+		bpfx.XDP{}, bpfx.Tracepoint{}, bpfx.RawTracepoint{}, bpfx.SkLookup{}, bpfx.FlowDissector{},
+		bpfx.SkMsg{}, bpfx.SkSkb{}, bpfx.Kprobe{}, bpfx.Kretprobe{}, bpfx.Uprobe{}, bpfx.Uretprobe{},
+		bpfx.Fentry{}, bpfx.Fexit{},
+	} {
+		if _, err := bpfx.Attach(new(ebpf.Program), h); !errors.Is(err, ebpf.ErrNotSupported) {
+			t.Errorf("Attach(%v) = %v, want ErrNotSupported", h, err)
+		}
+	}
+	p := bpfx.Wrap(new(ebpf.Program))
+	if _, err := p.Run(bpfx.RunInput{}); !errors.Is(err, ebpf.ErrNotSupported) {
+		t.Errorf("Run() = %v, want ErrNotSupported", err)
+	}
+}

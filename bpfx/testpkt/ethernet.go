@@ -1,0 +1,90 @@
+package testpkt
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"slices"
+)
+
+const ethernetLen = 14 // bytes
+
+// MAC is an Ethernet address. A [net.HardwareAddr] of 6 bytes converts to it.
+type MAC [6]byte
+
+// ParseMAC parses an Ethernet address in one of the forms of [net.ParseMAC].
+func ParseMAC(s string) (MAC, error) {
+	hw, err := net.ParseMAC(s)
+	if err != nil {
+		return MAC{}, fmt.Errorf("parse MAC: %w", err)
+	}
+	if len(hw) != len(MAC{}) {
+		return MAC{}, fmt.Errorf("parse MAC %q: %d bytes, want 6", s, len(hw))
+	}
+	return MAC(hw), nil
+}
+
+// MustParseMAC is like [ParseMAC] and panics if it fails.
+func MustParseMAC(s string) MAC {
+	m, err := ParseMAC(s)
+	if err != nil {
+		panic("testpkt: " + err.Error())
+	}
+	return m
+}
+
+// String returns the address as six pairs of hexadecimal digits and colons.
+func (m MAC) String() string { return net.HardwareAddr(m[:]).String() }
+
+// Ethernet is an Ethernet II header of 14 bytes. Frames are not padded to 60
+// bytes and have no frame check sequence.
+type Ethernet struct {
+	Dst MAC // zero: 00:00:00:00:00:02
+	Src MAC // zero: 00:00:00:00:00:01
+
+	// EtherType announces the next layer; below 0x600 it is the length of an
+	// IEEE 802.3 frame. Zero: that of the next layer.
+	EtherType uint16
+
+	// Exact leaves zero fields zero.
+	Exact bool
+}
+
+// Append implements [Layer].
+func (l Ethernet) Append(b []byte, p Place) ([]byte, error) { return l.append(b, p) }
+
+func (l *Ethernet) append(b []byte, p Place) ([]byte, error) {
+	dst, src, typ := l.Dst.uint64(), l.Src.uint64(), l.EtherType
+	if !l.Exact {
+		if dst == 0 {
+			dst = 2
+		}
+		if src == 0 {
+			src = 1
+		}
+		if typ == 0 {
+			n, ok := p.next().Number(SpaceEtherType)
+			if !ok {
+				return b, p.cannotCarry("EtherType")
+			}
+			if typ = n; n == EtherTypeVLAN {
+				typ = p.tagType()
+			}
+		}
+	}
+	start := len(b)
+	b = slices.Grow(b, ethernetLen)[:start+ethernetLen]
+	h := (*[ethernetLen]byte)(b[start:])
+	binary.BigEndian.PutUint64(h[0:], dst<<16|src>>32)
+	binary.BigEndian.PutUint32(h[8:], uint32(src))
+	binary.BigEndian.PutUint16(h[12:], typ)
+	return p.AppendNext(b)
+}
+
+func (m *MAC) uint64() uint64 {
+	return uint64(binary.BigEndian.Uint32(m[0:]))<<16 | uint64(binary.BigEndian.Uint16(m[4:]))
+}
+
+// Number implements [Layer]. Ethernet has no number in any [Space]: it is the
+// first layer, or follows one that carries nothing else.
+func (l Ethernet) Number(Space) (uint16, bool) { return 0, false }

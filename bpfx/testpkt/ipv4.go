@@ -1,0 +1,152 @@
+package testpkt
+
+import (
+	"encoding/binary"
+	"net/netip"
+)
+
+// IPv4Flags are the three flags of an IPv4 header.
+type IPv4Flags uint8
+
+// The flags of an IPv4 header (RFC 791 section 3.1, RFC 3514).
+const (
+	MoreFragments IPv4Flags = 1 << iota // MF
+	DontFragment                        // DF
+	Evil                                // reserved, must be zero
+)
+
+const ipv4MinLen = 20 // bytes
+
+// IPv4 is an IPv4 header of 20 bytes and options (RFC 791).
+type IPv4 struct {
+	Version     uint8  // 4 bits; zero: 4
+	IHL         uint8  // header length, 4 bits, in 4-byte words; zero: computed
+	TOS         uint8  // type of service: DSCP in the upper 6 bits, ECN in the lower 2
+	TotalLength uint16 // header and all after it, in bytes; zero: computed
+	ID          uint16 // identification
+
+	Flags          IPv4Flags // 3 bits
+	FragmentOffset uint16    // 13 bits, in units of 8 bytes
+
+	TTL      uint8  // hops; zero: 64
+	Protocol uint8  // announces the next layer; zero: that of the next layer
+	Checksum uint16 // of the header as it stands; zero: computed
+
+	Src netip.Addr // zero Addr: 10.0.0.1
+	Dst netip.Addr // zero Addr: 10.0.0.2
+
+	// Options are raw, at most 40 bytes. Unless Exact they are padded with
+	// zeros to a multiple of 4 bytes.
+	Options []byte
+
+	// Exact leaves zero fields zero, and a zero Addr becomes 0.0.0.0.
+	Exact bool
+}
+
+// Append implements [Layer].
+func (l IPv4) Append(b []byte, p Place) ([]byte, error) { return l.append(b, p) }
+
+func (l *IPv4) append(b []byte, p Place) ([]byte, error) {
+	if l.Version|l.IHL > 0xf || l.Flags > 7 || l.FragmentOffset > 0x1fff ||
+		notIPv4(l.Src) || notIPv4(l.Dst) || len(l.Options) > maxOptions {
+		return b, l.check(p)
+	}
+	// The rows of the header as RFC 791 draws them.
+	r0 := uint32(l.Version)<<28 | uint32(l.IHL)<<24 | uint32(l.TOS)<<16 | uint32(l.TotalLength)
+	r1 := uint32(l.ID)<<16 | uint32(l.Flags)<<13 | uint32(l.FragmentOffset)
+	r2 := uint32(l.TTL)<<24 | uint32(l.Protocol)<<16 | uint32(l.Checksum)
+	var src, dst uint32
+	if !l.Exact {
+		src, dst = 10<<24|1, 10<<24|2
+		if l.Version == 0 {
+			r0 |= 4 << 28
+		}
+		if l.IHL == 0 {
+			r0 |= rowsOf(ipv4MinLen, l.Options) << 24
+		}
+		if l.TTL == 0 {
+			r2 |= 64 << 24
+		}
+		if l.Protocol == 0 {
+			n, ok := p.next().Number(SpaceIPProtocol)
+			if !ok || n > 0xff {
+				return b, p.cannotCarry("Protocol")
+			}
+			r2 |= uint32(n) << 16
+		}
+	}
+	if l.Src.Is4() {
+		src = be32(l.Src)
+	}
+	if l.Dst.Is4() {
+		dst = be32(l.Dst)
+	}
+	start := len(b)
+	b = appendRows(b, r0, r1, r2, src, dst)
+	if len(l.Options) > 0 {
+		b = appendOptions(b, l.Options, l.Exact)
+	}
+	end := len(b)
+	b, err := p.withAddressSum(src>>16 + src&0xffff + dst>>16 + dst&0xffff).AppendNext(b)
+	if err != nil || l.Exact {
+		return b, err
+	}
+	n := len(b) - start
+	h := (*[ipv4MinLen]byte)(b[start:])
+	if l.TotalLength == 0 {
+		if n > 0xffff {
+			return b, p.Errorf("TotalLength", "packet of %d bytes exceeds 65535", n)
+		}
+		r0 |= uint32(n)
+		binary.BigEndian.PutUint16(h[2:], uint16(n))
+	}
+	if l.Checksum == 0 {
+		sum := fold(uint64(r0) + uint64(r1) + uint64(r2) + uint64(src) + uint64(dst))
+		if len(l.Options) > 0 {
+			sum = Sum(sum, b[start+ipv4MinLen:end])
+		}
+		binary.BigEndian.PutUint16(h[10:], ^sum)
+	}
+	return b, nil
+}
+
+// notIPv4 reports whether a is an address of another family.
+func notIPv4(a netip.Addr) bool { return a.IsValid() && !a.Is4() }
+
+// be32 returns the number of an IPv4 address.
+func be32(a netip.Addr) uint32 {
+	b := a.As4()
+	return binary.BigEndian.Uint32(b[:])
+}
+
+// check reports fields that the header has no room for.
+func (l *IPv4) check(p Place) error {
+	switch {
+	case l.Version > 0xf:
+		return p.Errorf("Version", "%d exceeds 4 bits", l.Version)
+	case l.IHL > 0xf:
+		return p.Errorf("IHL", "%d exceeds 4 bits", l.IHL)
+	case l.Flags > 7:
+		return p.Errorf("Flags", "%#x exceeds 3 bits", uint8(l.Flags))
+	case l.FragmentOffset > 0x1fff:
+		return p.Errorf("FragmentOffset", "%d exceeds 13 bits", l.FragmentOffset)
+	case notIPv4(l.Src):
+		return p.Errorf("Src", "%v is not an IPv4 address", l.Src)
+	case notIPv4(l.Dst):
+		return p.Errorf("Dst", "%v is not an IPv4 address", l.Dst)
+	case len(l.Options) > maxOptions:
+		return p.Errorf("Options", "%d bytes, at most %d", len(l.Options), maxOptions)
+	}
+	return nil
+}
+
+// Number implements [Layer].
+func (l IPv4) Number(s Space) (uint16, bool) {
+	switch s {
+	case SpaceEtherType:
+		return EtherTypeIPv4, true
+	case SpaceIPProtocol:
+		return ProtocolIPv4, true
+	}
+	return 0, false
+}

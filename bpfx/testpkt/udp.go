@@ -1,0 +1,66 @@
+package testpkt
+
+import "encoding/binary"
+
+const udpLen = 8 // bytes
+
+// UDP is a UDP header of 8 bytes (RFC 768).
+type UDP struct {
+	SrcPort uint16 // zero: 12345
+	DstPort uint16 // zero: that of the next layer if it has one, else 80
+	Length  uint16 // header and all after it, in bytes; zero: computed
+
+	// Checksum of pseudo header, header and data. Zero: computed. A header
+	// without one needs Exact.
+	Checksum uint16
+
+	// Exact leaves zero fields zero.
+	Exact bool
+}
+
+// Append implements [Layer].
+func (l UDP) Append(b []byte, p Place) ([]byte, error) {
+	ports := uint32(l.SrcPort)<<16 | uint32(l.DstPort)
+	if !l.Exact {
+		port, ok := p.NextNumber(SpaceUDPPort)
+		if !ok {
+			return b, p.cannotCarry("DstPort")
+		}
+		ports = fillPorts(ports, port)
+	}
+	start := len(b)
+	b = append(b,
+		byte(ports>>24), byte(ports>>16), byte(ports>>8), byte(ports),
+		byte(l.Length>>8), byte(l.Length), byte(l.Checksum>>8), byte(l.Checksum),
+	)
+	b, err := p.AppendNext(b)
+	if err != nil || l.Exact {
+		return b, err
+	}
+	n := len(b) - start
+	if l.Length == 0 {
+		if n > 0xffff {
+			return b, p.Errorf("Length", "datagram of %d bytes exceeds 65535", n)
+		}
+		l.Length = uint16(n)
+		binary.BigEndian.PutUint16(b[start+4:], l.Length)
+	}
+	if l.Checksum != 0 {
+		return b, nil
+	}
+	if p.addrs == 0 {
+		return b, p.Errorf("Checksum", "no IPv4 or IPv6 layer before it")
+	}
+	sum := fold(p.pseudoSum(ProtocolUDP, n) + uint64(ports) + uint64(l.Length))
+	sum = ^Sum(sum, b[start+udpLen:])
+	if sum == 0 {
+		sum = 0xffff // zero means that there is no checksum, RFC 768
+	}
+	binary.BigEndian.PutUint16(b[start+6:], sum)
+	return b, nil
+}
+
+// Number implements [Layer].
+func (l UDP) Number(s Space) (uint16, bool) {
+	return ProtocolUDP, s == SpaceIPProtocol
+}

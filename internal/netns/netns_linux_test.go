@@ -1,0 +1,64 @@
+package netns_test
+
+import (
+	"errors"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/bpfx/go/internal/netns"
+	"github.com/bpfx/go/internal/testutil"
+)
+
+func namespace(t *testing.T) string {
+	t.Helper()
+	ns, err := os.Readlink("/proc/thread-self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ns
+}
+
+func TestDo(t *testing.T) {
+	testutil.NeedRoot(t)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before := namespace(t)
+	err := netns.Do(func() error {
+		if got := namespace(t); got == before {
+			t.Error("fn runs in the caller's namespace")
+		}
+		interfaces, err := net.Interfaces()
+		if err != nil {
+			return err
+		}
+		if len(interfaces) != 1 || interfaces[0].Flags&net.FlagUp == 0 {
+			t.Errorf("interfaces = %v, want lo, up", interfaces)
+		}
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		return l.Close()
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if got := namespace(t); got != before {
+		t.Errorf("the caller is in %s, was in %s", got, before)
+	}
+}
+
+func TestDoError(t *testing.T) {
+	testutil.NeedRoot(t)
+	want := errors.New("fn")
+	if got := netns.Do(func() error { return want }); !errors.Is(got, want) {
+		t.Errorf("Do() = %v, want %v", got, want)
+	}
+	err := netns.Do(func() error { runtime.Goexit(); return nil })
+	if err == nil || !strings.Contains(err.Error(), "Goexit") {
+		t.Errorf("Do() = %v, want an error that says Goexit", err)
+	}
+}
