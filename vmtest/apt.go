@@ -147,7 +147,7 @@ func (a *apt) Download(ctx context.Context, dir string, packages []aptPackage) (
 	cmd.Stdout, cmd.Stderr = a.log, a.log
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
-			err = context.Cause(ctx)
+			return nil, fmt.Errorf("download: %w", context.Cause(ctx))
 		}
 		return nil, fmt.Errorf("download (is there a network, and room in %s?): %w", dir, err)
 	}
