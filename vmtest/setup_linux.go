@@ -208,7 +208,7 @@ func checkSpace(dir string, need int64) error {
 		return fmt.Errorf("look at the free space of %s: %w", dir, err)
 	}
 	need += 64 << 20
-	if free := int64(fs.Bavail) * fs.Bsize; free < need { //nolint:unconvert // the type differs between architectures
+	if free := int64(fs.Bavail) * int64(fs.Bsize); free < need { //nolint:unconvert // the type differs between architectures
 		return fmt.Errorf("no room: needs %d MB in %s, which has %d MB; set BPFX_VMTEST_CACHE to another place", need>>20, dir, free>>20)
 	}
 	return nil
