@@ -157,13 +157,19 @@ func TestHookFunc(t *testing.T) {
 	testutil.NeedRoot(t)
 	p := mustLoad(t, xdpSpec(2))
 	detached := 0
+	var a *bpfx.Attachment
 	h := bpfx.HookFunc("nowhere", func(got *ebpf.Program) (*bpfx.Attachment, error) {
 		if got != p.Program {
 			t.Errorf("attach got %v, want %v", got, p)
 		}
-		return bpfx.AttachmentFunc(func() error { detached++; return errClose }), nil
+		return bpfx.AttachmentFunc(func() error {
+			detached++
+			_ = a.String() // must not wait for Close
+			return errClose
+		}), nil
 	})
-	a, err := p.Attach(h)
+	var err error
+	a, err = p.Attach(h)
 	if err != nil {
 		t.Fatal(err)
 	}

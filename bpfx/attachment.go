@@ -29,6 +29,8 @@ type Attachment struct {
 	typ    ebpf.ProgramType
 	owner  *Program // whose record it is in; nil if in none
 	closed bool
+
+	detached chan struct{} // is closed when detach returned
 }
 
 // NewAttachment makes an Attachment of a link and takes ownership of it. It is
@@ -42,7 +44,7 @@ func NewAttachment(l link.Link) *Attachment {
 // AttachmentFunc makes an Attachment that has no link, and calls detach once,
 // on Close. It is for hooks that users write; see [HookFunc].
 func AttachmentFunc(detach func() error) *Attachment {
-	a := &Attachment{detach: detach}
+	a := &Attachment{detach: detach, detached: make(chan struct{})}
 	live.mu.Lock()
 	defer live.mu.Unlock()
 	if live.set == nil {
@@ -180,22 +182,25 @@ func (a *Attachment) Close() error {
 		return nil
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.closeLocked()
+	return a.closeUnlock()
 }
 
 // closeOwned closes a if it is in p's record still.
 func (a *Attachment) closeOwned(p *Program) error {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	if a.owner != p {
+		a.mu.Unlock()
 		return nil
 	}
-	return a.closeLocked()
+	return a.closeUnlock()
 }
 
-func (a *Attachment) closeLocked() error {
+// closeUnlock closes a, which is locked, and unlocks it: detach may be a
+// function of the user's, which may ask a what it is attached to.
+func (a *Attachment) closeUnlock() error {
 	if a.closed {
+		a.mu.Unlock()
+		<-a.detached
 		return nil
 	}
 	a.closed = true
@@ -203,11 +208,15 @@ func (a *Attachment) closeLocked() error {
 		a.owner.forget(a)
 		a.owner = nil
 	}
+	label := a.label()
+	a.mu.Unlock()
+
+	defer close(a.detached)
 	live.mu.Lock()
 	delete(live.set, a)
 	live.mu.Unlock()
 	if err := a.detach(); err != nil {
-		return fmt.Errorf("detach from %s: %w", a.label(), err)
+		return fmt.Errorf("detach from %s: %w", label, err)
 	}
 	return nil
 }

@@ -41,8 +41,11 @@ func (n Netns) attach(p *ebpf.Program, typ ebpf.ProgramType, full string) (*Atta
 		return nil, fmt.Errorf("netns %v: %w", n, err)
 	}
 	l, err := link.AttachNetNs(fd, p)
-	if errors.Is(err, unix.E2BIG) {
+	switch {
+	case errors.Is(err, unix.E2BIG):
 		err = fmt.Errorf("%s: %w", full, err)
+	case errors.Is(err, unix.EEXIST) && typ == ebpf.FlowDissector:
+		err = fmt.Errorf("a flow dissector of the initial network namespace, or of any other, rules this one out: %w", err)
 	}
 	if err != nil {
 		return nil, err // l is a pointer: NewAttachment would take it for a link
