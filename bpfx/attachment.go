@@ -208,7 +208,6 @@ func (a *Attachment) closeUnlock() error {
 		a.owner.forget(a)
 		a.owner = nil
 	}
-	label := a.label()
 	a.mu.Unlock()
 
 	defer close(a.detached)
@@ -216,7 +215,7 @@ func (a *Attachment) closeUnlock() error {
 	delete(live.set, a)
 	live.mu.Unlock()
 	if err := a.detach(); err != nil {
-		return fmt.Errorf("detach from %s: %w", label, err)
+		return fmt.Errorf("detach from %v: %w", a, err)
 	}
 	return nil
 }

@@ -82,5 +82,7 @@ func (p *Program) Run(in RunInput) (Result, error) {
 		return Result{}, err
 	}
 	defer p.mu.RUnlock()
-	return run(p.Program, &in)
+	var res Result
+	err := run(p.Program, &in, &res)
+	return res, err
 }

@@ -25,19 +25,19 @@ const (
 	maxOutput = 1 << 20
 )
 
-// run runs p, which the caller keeps open.
-func run(p *ebpf.Program, in *RunInput) (Result, error) {
+// run runs p, which the caller keeps open, and fills res.
+func run(p *ebpf.Program, in *RunInput, res *Result) error {
 	typ := p.Type()
 	rule := ruleOf(typ)
 	if err := rule.check(typ, in); err != nil {
-		return Result{}, err
+		return err
 	}
 	if len(in.Data) > math.MaxInt32 {
-		return Result{}, fmt.Errorf("%d bytes of Data: %w", len(in.Data), unix.E2BIG)
+		return fmt.Errorf("%d bytes of Data: %w", len(in.Data), unix.E2BIG)
 	}
 	context, contextOut, err := encodeContext(in.Context, rule)
 	if err != nil {
-		return Result{}, err
+		return err
 	}
 	if in.LiveFrames {
 		contextOut = nil
@@ -59,23 +59,21 @@ func run(p *ebpf.Program, in *RunInput) (Result, error) {
 		attr.DataSizeOut, attr.DataOut = uint32(len(out)), sys.Bytes(out)
 		attr.CtxSizeOut, attr.CtxOut = uint32(len(contextOut)), sys.Bytes(contextOut)
 		err = sys.TestRun(&attr)
-		if !errors.Is(err, unix.ENOSPC) || !grow(&out, int(attr.DataSizeOut), &contextOut, int(attr.CtxSizeOut)) {
+		if err == nil || !errors.Is(err, unix.ENOSPC) || !grow(&out, int(attr.DataSizeOut), &contextOut, int(attr.CtxSizeOut)) {
 			break
 		}
 	}
 	runtime.KeepAlive(p)
 	if err != nil {
-		return Result{}, runError(typ, in, context, err)
+		return runError(typ, in, context, err)
 	}
 
 	if typ == ebpf.FlowDissector {
 		attr.Retval = flowVerdict(attr.Retval)
 	}
-	res := Result{
-		Return:   attr.Retval,
-		Duration: time.Duration(attr.Duration),
-		Runs:     int(max(in.Repeat, 1)),
-	}
+	res.Return = attr.Retval
+	res.Duration = time.Duration(attr.Duration)
+	res.Runs = int(max(in.Repeat, 1))
 	if !in.LiveFrames {
 		res.Verdict = Verdict(typ, attr.Retval)
 	}
@@ -88,7 +86,7 @@ func run(p *ebpf.Program, in *RunInput) (Result, error) {
 	case contextOut != nil:
 		res.Context = contextOut[:min(int(attr.CtxSizeOut), len(contextOut))]
 	}
-	return res, nil
+	return nil
 }
 
 // flowVerdict returns what a flow dissector program returned. Before Linux 6.1
