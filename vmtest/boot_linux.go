@@ -120,8 +120,11 @@ func (b *boot) enter(phase string, limit time.Duration) {
 	b.phase, b.deadline = phase, time.Now().Add(limit)
 }
 
-// event takes in one report of the guest.
+// event takes in one report of the guest. A guest whose memory is broken may report anything.
 func (b *boot) event(e Event) {
+	if (e.Phase == phaseStart || e.Phase == phaseEnd) && (e.Item < 0 || e.Item >= len(b.plan.Items)) {
+		return
+	}
 	switch e.Phase {
 	case phaseReady:
 		b.release, b.notes = e.Release, e.Notes
@@ -146,10 +149,17 @@ func (b *boot) follow(last bool) {
 	if b.output == nil {
 		return
 	}
-	lines := b.output.Lines()
-	if last {
-		lines = append(lines, b.output.Rest()...)
+	b.passOn(b.output.Lines())
+	if !last {
+		return
 	}
+	for more := b.output.Lines(); more != nil; more = b.output.Lines() {
+		b.passOn(more)
+	}
+	b.passOn(b.output.Rest())
+}
+
+func (b *boot) passOn(lines [][]byte) {
 	for _, line := range lines {
 		if finishedTest(string(line)) {
 			b.testsDone++

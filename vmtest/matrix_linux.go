@@ -34,8 +34,8 @@ func (m *matrix) run(ctx context.Context, targets []target) ([]*KernelResult, er
 	var wait sync.WaitGroup
 	var reporting sync.Mutex
 	for i, t := range targets {
+		slots <- struct{}{}
 		wait.Go(func() {
-			slots <- struct{}{}
 			defer func() { <-slots }()
 			results[i], errs[i] = m.kernel(ctx, t)
 			reporting.Lock()
