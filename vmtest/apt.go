@@ -153,11 +153,11 @@ func (a *apt) Download(ctx context.Context, dir string, packages []aptPackage) (
 	}
 	var files []string
 	for _, p := range packages {
-		found, err := filepath.Glob(filepath.Join(dir, p.Name+"_*.deb"))
+		found, err := filepath.Glob(filepath.Join(dir, p.Name+"_"+strings.ReplaceAll(p.Version, ":", "%3a")+"_*.deb"))
 		if err != nil || len(found) == 0 {
 			return nil, fmt.Errorf("download %s: apt-get left no file in %s", p.Name, dir)
 		}
-		files = append(files, found[len(found)-1])
+		files = append(files, found[0])
 	}
 	return files, nil
 }

@@ -12,16 +12,13 @@ import (
 	"time"
 )
 
-// Limits that bound a boot. Emulation on a loaded machine needs 20 to 60 s to come up.
-const (
-	bootLimit     = 4 * time.Minute
-	poweroffLimit = 30 * time.Second
-	// graceLimit is what an item may take beyond its own limit before the guest counts as hung:
-	// the guest itself ends an item at its limit.
-	graceLimit = 30 * time.Second
-	// maxLog is the size of a kernel log, in bytes, at which the guest is ended.
-	maxLog = 32 << 20
-)
+// limits bound a boot; tests shorten them. Emulation on a loaded machine needs 20 to 60 s to
+// come up. grace is what an item may take beyond its own limit before the guest counts as
+// hung: the guest itself ends an item at its limit.
+var limits = struct{ boot, grace, poweroff time.Duration }{4 * time.Minute, 30 * time.Second, 30 * time.Second}
+
+// maxLog is the size of a kernel log, in bytes, at which the guest is ended.
+const maxLog = 32 << 20
 
 // boot is one life of one VM.
 type boot struct {
@@ -55,7 +52,7 @@ func (b *boot) agentLog() string  { return filepath.Join(b.dir, "agent.log") }
 // guest is in b.
 func (b *boot) run(ctx context.Context) error {
 	b.ends, b.item = map[int]Event{}, -1
-	b.enter(phaseBoot, bootLimit)
+	b.enter(phaseBoot, limits.boot)
 	g, err := b.start(ctx)
 	if err != nil {
 		return err
@@ -120,22 +117,25 @@ func (b *boot) enter(phase string, limit time.Duration) {
 	b.phase, b.deadline = phase, time.Now().Add(limit)
 }
 
-// event takes in one report of the guest.
+// event takes in one report of the guest. A guest whose memory is broken may report anything.
 func (b *boot) event(e Event) {
+	if (e.Phase == phaseStart || e.Phase == phaseEnd) && (e.Item < 0 || e.Item >= len(b.plan.Items)) {
+		return
+	}
 	switch e.Phase {
 	case phaseReady:
 		b.release, b.notes = e.Release, e.Notes
-		b.enter(phaseReady, graceLimit)
+		b.enter(phaseReady, limits.grace)
 	case phaseStart:
 		b.item, b.testsDone = e.Item, 0
 		b.output = &tail{path: outputFile(b.dir, e.Item)}
-		b.enter(phaseStart, b.plan.Items[e.Item].Limit+graceLimit)
+		b.enter(phaseStart, b.plan.Items[e.Item].Limit+limits.grace)
 	case phaseEnd:
 		b.ends[e.Item] = e
 		b.follow(true)
-		b.enter(phaseEnd, graceLimit)
+		b.enter(phaseEnd, limits.grace)
 	case phaseDone:
-		b.enter(phaseDone, poweroffLimit)
+		b.enter(phaseDone, limits.poweroff)
 	}
 	b.show(b)
 }
@@ -146,10 +146,17 @@ func (b *boot) follow(last bool) {
 	if b.output == nil {
 		return
 	}
-	lines := b.output.Lines()
-	if last {
-		lines = append(lines, b.output.Rest()...)
+	b.passOn(b.output.Lines())
+	if !last {
+		return
 	}
+	for more := b.output.Lines(); more != nil; more = b.output.Lines() {
+		b.passOn(more)
+	}
+	b.passOn(b.output.Rest())
+}
+
+func (b *boot) passOn(lines [][]byte) {
 	for _, line := range lines {
 		if finishedTest(string(line)) {
 			b.testsDone++
@@ -177,12 +184,12 @@ func (b *boot) overdue() string {
 	switch b.phase {
 	case phaseBoot:
 		b.died = true // as good as dead: it gets the second try
-		return fmt.Sprintf("the guest didn't come up within %v", bootLimit)
+		return fmt.Sprintf("the guest didn't come up within %v", limits.boot)
 	case phaseStart:
 		return fmt.Sprintf("the guest hung in %s, %v after the time limit of %v",
-			b.plan.Items[b.item].Name, graceLimit, b.plan.Items[b.item].Limit)
+			b.plan.Items[b.item].Name, limits.grace, b.plan.Items[b.item].Limit)
 	case phaseDone:
-		return fmt.Sprintf("the guest didn't power off within %v", poweroffLimit)
+		return fmt.Sprintf("the guest didn't power off within %v", limits.poweroff)
 	}
 	return fmt.Sprintf("the guest hung after %q", b.phase)
 }
@@ -193,11 +200,10 @@ func (b *boot) death(err error) string {
 		b.died = false // nor would a second try have any
 		return fmt.Sprintf("the guest died: %v", err)
 	}
-	log, _ := os.ReadFile(b.kernelLog()) // an unreadable log is as good as an empty one
-	if b.phase == phaseBoot && !kernelLineRE.Match(log) {
-		said, _ := os.ReadFile(b.vngLog())
+	log := readLog(b.kernelLog())
+	if b.phase == phaseBoot && !kernelLineRE.MatchString(log) {
 		b.died = false // vng itself failed: a second try would do the same
-		return fmt.Sprintf("vng didn't start the VM (%v): %s", err, lastLines(string(said)+string(log), 8))
+		return fmt.Sprintf("vng didn't start the VM (%v): %s", err, lastLines(readLog(b.vngLog())+log, 8))
 	}
 	where := "while it booted"
 	if b.phase == phaseStart {
@@ -205,9 +211,8 @@ func (b *boot) death(err error) string {
 	} else if b.phase != phaseBoot {
 		where = "between two programs"
 	}
-	said, _ := os.ReadFile(b.agentLog()) // mostly empty
-	if len(said) > 0 {
-		where += "; the runner's agent said: " + lastLines(string(said), 20)
+	if said := readLog(b.agentLog()); said != "" {
+		where += "; the runner's agent said: " + lastLines(said, 20)
 	}
 	return "the guest died " + where
 }

@@ -28,6 +28,9 @@ func openCache(getenv func(string) string) (*Cache, error) {
 	dir := getenv("BPFX_VMTEST_CACHE")
 	if dir == "" {
 		base := getenv("XDG_CACHE_HOME")
+		if base == "" && getenv("HOME") == "" {
+			return nil, fmt.Errorf("cache directory: neither BPFX_VMTEST_CACHE nor XDG_CACHE_HOME nor HOME is set")
+		}
 		if base == "" {
 			base = filepath.Join(getenv("HOME"), ".cache")
 		}

@@ -25,6 +25,7 @@ func TestOpenCache(t *testing.T) {
 		{"XDG", env("XDG_CACHE_HOME", dir, "HOME", "/nope"), dir + "/bpfx-vmtest"},
 		{"home", env("HOME", dir), dir + "/.cache/bpfx-vmtest"},
 		{"hidden from the guest", env("BPFX_VMTEST_CACHE", "/var/tmp/x"), ""},
+		{"no home", env(), ""},
 		{"with a blank", env("BPFX_VMTEST_CACHE", dir+"/a b"), ""},
 	}
 	for _, test := range tests {

@@ -28,7 +28,7 @@ const expectHeader = "# Tests that may skip on Linux %s, and why. Each line is v
 func loadExpectation(series string) (e Expectation, ok bool, err error) {
 	text, err := expectFiles.ReadFile("expect/" + series + ".txt")
 	if err != nil {
-		return nil, false, nil //nolint:nilerr // an embedded file can only be absent
+		return nil, false, nil // an embedded file can only be absent
 	}
 	e, err = parseExpectation(string(text))
 	if err != nil {

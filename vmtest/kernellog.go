@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"strings"
@@ -12,6 +13,24 @@ var complaintRE = regexp.MustCompile(`(?m)^.*\b(WARNING: (CPU|.* at )|BUG: |Oops
 
 // kernelLineRE finds a line that a kernel wrote: with none, it didn't start.
 var kernelLineRE = regexp.MustCompile(`(?m)^\[ *[0-9]+\.[0-9]+\]`)
+
+// readLog returns the end of a log, at most 1 MB of it: a whole one of a boot is far smaller.
+// An unreadable log is as good as an empty one.
+func readLog(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	const most = 1 << 20
+	if size := fileSize(path); size > most {
+		if _, err := f.Seek(-most, io.SeekEnd); err != nil {
+			return ""
+		}
+	}
+	text, _ := io.ReadAll(f) // what could be read
+	return string(text)
+}
 
 // kernelComplaints returns the first few such lines of a kernel log.
 func kernelComplaints(log string) []string {

@@ -34,8 +34,8 @@ func (m *matrix) run(ctx context.Context, targets []target) ([]*KernelResult, er
 	var wait sync.WaitGroup
 	var reporting sync.Mutex
 	for i, t := range targets {
+		slots <- struct{}{}
 		wait.Go(func() {
-			slots <- struct{}{}
 			defer func() { <-slots }()
 			results[i], errs[i] = m.kernel(ctx, t)
 			reporting.Lock()
@@ -105,8 +105,7 @@ func (m *matrix) collect(ctx context.Context, r *KernelResult, b *boot) error {
 	r.Release, r.Notes = b.release, b.notes
 	if b.problem != "" {
 		r.problem("%s", b.problem)
-		log, _ := os.ReadFile(b.kernelLog()) // an unreadable log is as good as an empty one
-		r.KernLog = logExcerpt(string(log))
+		r.KernLog = logExcerpt(readLog(b.kernelLog()))
 	}
 	for i, item := range m.items {
 		end, ended := b.ends[i]
@@ -120,8 +119,8 @@ func (m *matrix) collect(ctx context.Context, r *KernelResult, b *boot) error {
 		}
 		r.Items = append(r.Items, one)
 	}
-	if log, err := os.ReadFile(b.kernelLog()); err == nil && r.KernLog == "" {
-		r.Notes = append(r.Notes, kernelComplaints(string(log))...)
+	if r.KernLog == "" {
+		r.Notes = append(r.Notes, kernelComplaints(readLog(b.kernelLog()))...)
 	}
 	if len(m.options.command) > 0 {
 		return nil

@@ -176,7 +176,7 @@ func (s *setupRun) install(ctx context.Context, a *apt, one Series, packages []a
 	if err := os.MkdirAll(fresh, 0o755); err != nil {
 		return fmt.Errorf("kernel %s: %w", one.Series, err)
 	}
-	defer os.RemoveAll(fresh) //nolint:errcheck // gone already unless something above failed
+	defer os.RemoveAll(fresh) // gone already unless something above failed
 	k, err := unpackKernel(ctx, fresh, files, slices.Concat(s.catalogue.BootModules, s.catalogue.TestModules))
 	if err != nil {
 		return fmt.Errorf("kernel %s: %w", one.Series, err)
@@ -208,7 +208,7 @@ func checkSpace(dir string, need int64) error {
 		return fmt.Errorf("look at the free space of %s: %w", dir, err)
 	}
 	need += 64 << 20
-	if free := int64(fs.Bavail) * int64(fs.Bsize); free < need { //nolint:unconvert // the type differs between architectures
+	if free := int64(fs.Bavail) * int64(fs.Bsize); free < need { // an int32 on some machines
 		return fmt.Errorf("no room: needs %d MB in %s, which has %d MB; set BPFX_VMTEST_CACHE to another place", need>>20, dir, free>>20)
 	}
 	return nil

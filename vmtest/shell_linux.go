@@ -39,7 +39,7 @@ func (m *matrix) shell(ctx context.Context, t target) error {
 	if err := unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, g.leader.Process.Pid); err != nil {
 		return fmt.Errorf("give the VM the terminal: %w", err)
 	}
-	defer unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, unix.Getpgrp()) //nolint:errcheck // the terminal may be gone
+	defer unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, unix.Getpgrp()) // the terminal may be gone
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -58,8 +57,7 @@ func printKernel(w io.Writer, r *KernelResult) {
 			}
 		}
 		if (item.Why != "" || item.Ran && !item.Ended || item.Exit != 0) && !shown {
-			text, _ := os.ReadFile(item.Output) // no output is as good as none
-			fmt.Fprintf(w, "\n--- %s: the end of the output of %s\n%s", r.Label, item.Name, indent(lastLines(clean(string(text)), 60)))
+			fmt.Fprintf(w, "\n--- %s: the end of the output of %s\n%s", r.Label, item.Name, indent(lastLines(clean(readLog(item.Output)), 60)))
 		}
 	}
 	if r.KernLog != "" {
