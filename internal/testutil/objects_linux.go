@@ -207,6 +207,10 @@ func ownMounts() error {
 	if slices.Contains(os.Environ(), marker) {
 		return nil
 	}
+	exe, err := os.Executable() // before the path to it leads through another namespace
+	if err != nil {
+		return err
+	}
 	runtime.LockOSThread() // exec keeps the namespaces of the thread that calls it
 	defer runtime.UnlockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
@@ -214,20 +218,19 @@ func ownMounts() error {
 	}
 	// In a chroot whose root is not a mount point this is EINVAL. Then mounts may
 	// be seen elsewhere, until the test that made them ends.
-	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+	err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
 	if err != nil && !errors.Is(err, unix.EINVAL) {
 		return err
 	}
 	if _, err := os.Stat("/sys/kernel/tracing/events"); err != nil {
 		if err := unix.Mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, ""); err != nil {
-			return err
+			return fmt.Errorf("mount tracefs: %w", err)
 		}
 	}
-	exe, err := os.Executable()
-	if err != nil {
-		return err
+	if err := unix.Exec(exe, os.Args, append(os.Environ(), marker)); err != nil {
+		return fmt.Errorf("start %s again: %w", exe, err)
 	}
-	return unix.Exec(exe, os.Args, append(os.Environ(), marker))
+	return nil // never
 }
 
 // lockMachine waits until no other test binary runs.
