@@ -63,7 +63,7 @@ var unknownRule = runRule{takes: ^runOption(0), contextOut: true}
 
 // ruleOf returns the rule for a type of program.
 func ruleOf(typ ebpf.ProgramType) *runRule {
-	if int(typ) < len(runRules) && runRules[typ].known {
+	if uint64(typ) < uint64(len(runRules)) && runRules[typ].known {
 		return &runRules[typ]
 	}
 	return &unknownRule

@@ -38,10 +38,10 @@ var (
 // it returns the number, in decimal. For types whose result is not a verdict
 // it returns "".
 func Verdict(typ ebpf.ProgramType, ret uint32) string {
-	if int(typ) >= len(verdicts) || verdicts[typ] == nil {
+	if uint64(typ) >= uint64(len(verdicts)) || verdicts[typ] == nil {
 		return ""
 	}
-	if names := verdicts[typ]; int64(ret) < int64(len(names)) && names[ret] != "" {
+	if names := verdicts[typ]; uint64(ret) < uint64(len(names)) && names[ret] != "" {
 		return names[ret]
 	}
 	if ret == 1<<32-1 && (typ == ebpf.SchedCLS || typ == ebpf.SchedACT) {

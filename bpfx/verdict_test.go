@@ -27,6 +27,7 @@ func TestVerdict(t *testing.T) {
 		{ebpf.LWTXmit, 128, "BPF_LWT_REROUTE"},
 		{ebpf.Netfilter, 1, "NF_ACCEPT"},
 		{ebpf.Kprobe, 1, ""},
+		{ebpf.WindowsXDPTest, 1, ""},
 	} {
 		if got := bpfx.Verdict(tt.typ, tt.ret); got != tt.want {
 			t.Errorf("Verdict(%v, %d) = %q, want %q", tt.typ, tt.ret, got, tt.want)
