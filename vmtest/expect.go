@@ -3,6 +3,7 @@ package main
 import (
 	"embed"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,13 +40,7 @@ func loadExpectation(series string) (e Expectation, ok bool, err error) {
 
 func parseExpectation(text string) (Expectation, error) {
 	e := Expectation{}
-	number := 0
-	for line := range strings.Lines(text) {
-		number++
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
+	for number, line := range entries(text) {
 		who, why, _ := strings.Cut(line, " : ")
 		id, err := parseTestID(who)
 		if err != nil {
@@ -61,6 +56,24 @@ func parseExpectation(text string) (Expectation, error) {
 		e[id] = reason
 	}
 	return e, nil
+}
+
+// entries yields the lines of a file that say something, trimmed and numbered from 1: not the
+// empty ones and not the comments.
+func entries(text string) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		number := 0
+		for line := range strings.Lines(text) {
+			number++
+			line = strings.TrimSpace(line)
+			if line == "" || strings.HasPrefix(line, "#") {
+				continue
+			}
+			if !yield(number, line) {
+				return
+			}
+		}
+	}
 }
 
 func parseTestID(text string) (TestID, error) {

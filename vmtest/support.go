@@ -19,13 +19,7 @@ type Feature struct {
 // parseFeatures reads lines of the form "name : package Test".
 func parseFeatures(text string) ([]Feature, error) {
 	var out []Feature
-	number := 0
-	for line := range strings.Lines(text) {
-		number++
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
+	for number, line := range entries(text) {
 		name, test, _ := strings.Cut(line, " : ")
 		id, err := parseTestID(test)
 		if err != nil {

@@ -48,27 +48,11 @@ func HaveLink(tb testing.TB, id link.ID) bool {
 // objects lists what the kernel and this process hold, one line each.
 func objects() ([]string, error) {
 	var list []string
-	for id := ebpf.ProgramID(0); ; {
-		next, err := ebpf.ProgramGetNextID(id)
-		if errors.Is(err, os.ErrNotExist) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		id = next
-		list = append(list, describeProgram(id))
+	if err := eachID(ebpf.ProgramGetNextID, func(id ebpf.ProgramID) { list = append(list, describeProgram(id)) }); err != nil {
+		return nil, err
 	}
-	for id := ebpf.MapID(0); ; {
-		next, err := ebpf.MapGetNextID(id)
-		if errors.Is(err, os.ErrNotExist) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		id = next
-		list = append(list, describeMap(id))
+	if err := eachID(ebpf.MapGetNextID, func(id ebpf.MapID) { list = append(list, describeMap(id)) }); err != nil {
+		return nil, err
 	}
 	it := new(link.Iterator)
 	defer it.Close()
@@ -79,6 +63,21 @@ func objects() ([]string, error) {
 		return nil, err
 	}
 	return list, nil
+}
+
+// eachID calls fn with every id that next finds.
+func eachID[ID ~uint32](next func(ID) (ID, error), fn func(ID)) error {
+	for id := ID(0); ; {
+		found, err := next(id)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		id = found
+		fn(id)
+	}
 }
 
 // describeProgram names a program, unless it is gone already.
