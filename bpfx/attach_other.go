@@ -59,3 +59,45 @@ func (Fentry) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(
 
 // Attach returns an error: attaching needs Linux.
 func (Fexit) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (KprobeMulti) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (KretprobeMulti) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (KprobeSession) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (UprobeMulti) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (UretprobeMulti) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (BTFTracepoint) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (FmodRet) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (LSM) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (Freplace) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (TCX) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (Netkit) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (Cgroup) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (Netfilter) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }
+
+// Attach returns an error: attaching needs Linux.
+func (PerfEvent) Attach(p *ebpf.Program) (*Attachment, error) { return attachOther(p) }

@@ -31,6 +31,12 @@ func attachTracing(p *ebpf.Program, typ ebpf.AttachType, fn string, cookie uint6
 		return nil, err
 	}
 	l, err := link.AttachTracing(link.TracingOptions{Program: p, AttachType: typ, Cookie: cookie})
+	return tracingAttachment(l, err, typ, fn)
+}
+
+// tracingAttachment makes an attachment of what cilium/ebpf returned for a
+// program that should have been loaded for typ and fn.
+func tracingAttachment(l link.Link, err error, typ ebpf.AttachType, fn string) (*Attachment, error) {
 	if errors.Is(err, unix.ENOENT) {
 		// kernel/bpf/syscall.c, bpf_tracing_prog_attach: the program gave its
 		// trampoline away.
@@ -39,8 +45,8 @@ func attachTracing(p *ebpf.Program, typ ebpf.AttachType, fn string, cookie uint6
 	if err != nil {
 		return nil, err
 	}
-	// On old kernels AttachTracing falls back to a call that attaches
-	// wherever the program was loaded for.
+	// On old kernels cilium/ebpf falls back to a call that attaches wherever
+	// the program was loaded for.
 	if err := checkTarget(l, typ, fn); err != nil {
 		return nil, scope.Join(err, l.Close())
 	}
@@ -54,6 +60,9 @@ func checkTarget(l link.Link, typ ebpf.AttachType, fn string) error {
 	info, err := l.Info()
 	if err != nil {
 		return err
+	}
+	if rt := info.RawTracepoint(); rt != nil { // what a tp_btf program gets
+		return checkTracepoint(rt.Name, typ, fn)
 	}
 	t := info.Tracing()
 	if t == nil {
@@ -74,6 +83,18 @@ func checkTarget(l link.Link, typ ebpf.AttachType, fn string) error {
 	target, _ := kernel.TypeByID(t.TargetBtfId)
 	if f, ok := target.(*btf.Func); ok && f.Name != fn {
 		return fmt.Errorf("the program was loaded for function %q, not for %q", f.Name, fn)
+	}
+	return nil
+}
+
+// checkTracepoint is checkTarget for a program that was attached to the
+// tracepoint got.
+func checkTracepoint(got string, typ ebpf.AttachType, want string) error {
+	if typ != ebpf.AttachTraceRawTp {
+		return fmt.Errorf("the program was loaded for %v, not for %v", ebpf.AttachTraceRawTp, typ)
+	}
+	if want != "" && got != want {
+		return fmt.Errorf("the program was loaded for tracepoint %q, not for %q", got, want)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package bpfx
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -39,11 +40,17 @@ func (h Uprobe) attach(p *ebpf.Program, probe uprobeFunc) (*Attachment, error) {
 		RefCtrOffset: h.RefCtrOffset,
 		Cookie:       h.Cookie,
 	})
+	return newAttachment(l, uprobeError(err, h.PID))
+}
+
+// uprobeError adds to err what it means for a probe of a user program.
+func uprobeError(err error, pid int) error {
 	switch {
 	case errors.Is(err, link.ErrNoSymbol):
-		err = fmt.Errorf("the file has no such function (see its symbols with nm, or set Address): %w", err)
-	case errors.Is(err, unix.ESRCH):
-		err = fmt.Errorf("no process %d: %w", h.PID, err)
+		return fmt.Errorf("the file has no such function (see its symbols with nm, or give an address): %w", err)
+	case errors.Is(err, unix.ESRCH), pid != 0 && errors.Is(err, os.ErrNotExist):
+		// cilium/ebpf says os.ErrNotExist for a uprobe.multi.
+		return fmt.Errorf("no process %d: %w", pid, err)
 	}
-	return newAttachment(l, err)
+	return err
 }

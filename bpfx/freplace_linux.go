@@ -1,0 +1,38 @@
+package bpfx
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+)
+
+// Attach attaches p, which must be of type [ebpf.Extension]. See [Attach].
+func (h Freplace) Attach(p *ebpf.Program) (*Attachment, error) {
+	if err := checkProgram(p, ebpf.Extension); err != nil {
+		return nil, err
+	}
+	fn := h.Func
+	switch {
+	case h.Target == nil:
+		fn = "" // goes with a target only
+	case h.Target.FD() < 0:
+		return nil, fmt.Errorf("target: %w", os.ErrClosed)
+	case fn == "":
+		return nil, errors.New("no function to replace: set Func")
+	}
+	l, err := link.AttachFreplace(h.Target, fn, p)
+	switch {
+	case errors.Is(err, btf.ErrNotFound):
+		err = fmt.Errorf("program %s has no function %q: %w", programName(h.Target), fn, err)
+	case errors.Is(err, unix.EBUSY):
+		err = fmt.Errorf("the function has been replaced already: %w", err)
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EINVAL) && h.Target == nil:
+		err = fmt.Errorf("it was attached before: set Target and Func to attach it again: %w", err)
+	}
+	return newAttachment(l, err)
+}
