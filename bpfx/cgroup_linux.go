@@ -1,6 +1,7 @@
 package bpfx
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -18,6 +19,9 @@ func (h Cgroup) Attach(p *ebpf.Program) (*Attachment, error) {
 	}
 	if err := checkProgram(p, kind.program); err != nil {
 		return nil, err
+	}
+	if h.Path == "" {
+		return nil, errors.New("no cgroup: set Path")
 	}
 	if err := checkCgroup(h.Path); err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/link"
 )
 
@@ -98,6 +99,9 @@ func matchSymbols(pattern string, all func() ([]string, error)) ([]string, error
 func tracedFunctions() ([]string, error) {
 	text, err := readTracefs("available_filter_functions")
 	if err != nil {
+		if err := features.HaveBPFLinkKprobeMulti(); err != nil {
+			return nil, err // then that is the reason
+		}
 		return nil, fmt.Errorf("list the functions that can be traced: %w", err)
 	}
 	var names []string

@@ -3,6 +3,7 @@ package testutil
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -44,28 +45,74 @@ func BPFFS(tb testing.TB) string {
 func Cgroup(tb testing.TB) string {
 	tb.Helper()
 	NeedRoot(tb)
-	mounts, err := os.ReadFile("/proc/self/mounts")
+	root, _, err := currentCgroup()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	for line := range strings.Lines(string(mounts)) {
-		f := strings.Fields(line)
-		if len(f) < 3 || f[2] != "cgroup2" {
-			continue
-		}
-		dir, err := os.MkdirTemp(f[1], "bpfx-test-")
-		if err != nil {
-			tb.Fatal("make a cgroup:", err)
-		}
-		tb.Cleanup(func() {
-			if err := os.Remove(dir); err != nil {
-				tb.Error("remove the cgroup:", err)
-			}
-		})
-		return dir
+	if root == "" {
+		tb.Skip("skipping cgroups: Requires CONFIG_CGROUPS (cgroup2 is not mounted; try: mount -t cgroup2 cgroup2 /sys/fs/cgroup)")
 	}
-	tb.Skip("skipping cgroups: Requires CONFIG_CGROUPS (cgroup2 is not mounted; try: mount -t cgroup2 cgroup2 /sys/fs/cgroup)")
-	return ""
+	dir, err := os.MkdirTemp(root, "bpfx-test-")
+	if err != nil {
+		tb.Fatal("make a cgroup:", err)
+	}
+	tb.Cleanup(func() {
+		if err := os.Remove(dir); err != nil {
+			tb.Error("remove the cgroup:", err)
+		}
+	})
+	return dir
+}
+
+// EnterCgroup moves this process, with all its threads, to a cgroup. When the
+// test ends it goes back.
+func EnterCgroup(tb testing.TB, dir string) {
+	tb.Helper()
+	root, path, err := currentCgroup()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	move := func(dir string) {
+		file := filepath.Join(dir, "cgroup.procs")
+		if err := os.WriteFile(file, []byte("0"), 0); err != nil {
+			tb.Fatal("move to a cgroup:", err)
+		}
+	}
+	move(dir)
+	tb.Cleanup(func() { move(filepath.Join(root, path)) })
+}
+
+// JoinCgroup makes a cgroup as [Cgroup] does and moves this process there.
+func JoinCgroup(tb testing.TB) string {
+	tb.Helper()
+	dir := Cgroup(tb)
+	EnterCgroup(tb, dir)
+	return dir
+}
+
+// currentCgroup returns where the cgroup2 hierarchy is mounted, "" if it isn't,
+// and where this process is in it.
+func currentCgroup() (root, path string, err error) {
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return "", "", err
+	}
+	for line := range strings.Lines(string(mounts)) {
+		if f := strings.Fields(line); len(f) > 2 && f[2] == "cgroup2" {
+			root = f[1]
+			break
+		}
+	}
+	own, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return "", "", err
+	}
+	for line := range strings.Lines(string(own)) {
+		if p, ok := strings.CutPrefix(line, "0::"); ok {
+			path = strings.TrimSpace(p)
+		}
+	}
+	return root, path, nil
 }
 
 // NeedModule loads a kernel module unless it is there already, and skips tb if

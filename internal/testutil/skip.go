@@ -45,15 +45,24 @@ func SkipIfNotSupported(tb testing.TB, err error, feature, since string, configs
 	}
 	NeedKernel(tb, since, feature)
 	for _, config := range configs {
-		if set, known := kernelConfig(config); !set {
-			note := vmRemedy
-			if !known {
-				note = "this kernel doesn't tell its configuration; " + note
-			}
-			tb.Skipf("skipping %s: Requires %s (%s)", feature, config, note)
-		}
+		NeedConfig(tb, config, feature)
 	}
 	tb.Fatalf("%s: requires Linux %s, this is %s, but: %v", feature, since, kernelRelease(tb), err)
+}
+
+// NeedConfig skips tb unless the kernel is known to be built with an option,
+// such as "CONFIG_KPROBES". It is for what has failed for want of it.
+func NeedConfig(tb testing.TB, config, feature string) {
+	tb.Helper()
+	set, known := kernelConfig(config)
+	if set {
+		return
+	}
+	note := vmRemedy
+	if !known {
+		note = "this kernel doesn't tell its configuration; " + note
+	}
+	tb.Skipf("skipping %s: Requires %s (%s)", feature, config, note)
 }
 
 // KernelAtLeast reports whether the running kernel is version or newer.
