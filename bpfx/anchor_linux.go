@@ -30,7 +30,7 @@ func (a Anchor) link() (link.Anchor, error) {
 		}
 		return link.AfterLink(l), nil
 	}
-	if err := checkProgram(a.program); err != nil {
+	if err := checkProgram(a.program, ebpf.SchedCLS); err != nil {
 		return nil, fmt.Errorf("anchor: %w", err)
 	}
 	switch a.at {

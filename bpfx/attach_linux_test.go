@@ -2,7 +2,6 @@ package bpfx_test
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,91 +10,11 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
 	"github.com/bpfx/go/bpfx"
 	"github.com/bpfx/go/internal/testutil"
 )
-
-// TestAttachRefuses attaches to what isn't there, or isn't what it should be.
-func TestAttachRefuses(t *testing.T) {
-	testutil.Netns(t)
-	array, err := ebpf.NewMap(&ebpf.MapSpec{Name: "array", Type: ebpf.Array, KeySize: 4, ValueSize: 4, MaxEntries: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer array.Close()
-	closed := sockmap(t)
-	closed.Close()
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	exe := executable(t)
-	for i, tt := range []struct {
-		hook hook
-		want string
-		is   error
-	}{
-		{bpfx.XDP{}, "set Interface or Index", nil},
-		{bpfx.XDP{Interface: "nonexistent"}, `interface "nonexistent"`, unix.ENODEV},
-		{bpfx.XDP{Interface: strings.Repeat("x", 16)}, "names have 1 to 15 bytes", unix.EINVAL},
-		{bpfx.XDP{Index: 1 << 20}, "interface with index 1048576", unix.ENODEV},
-		{bpfx.XDP{Index: -1}, "interface with index -1", unix.ENODEV},
-		{bpfx.XDP{Interface: "lo", Index: 1 << 20}, `interface "lo" has index 1, not 1048576`, nil},
-		{bpfx.XDP{Interface: "lo", Mode: 9}, "unknown mode XDPMode(9)", nil},
-		{bpfx.XDP{Interface: "lo", Mode: bpfx.XDPDriver}, "try XDPGeneric", unix.EOPNOTSUPP},
-		{bpfx.Tracepoint{Group: "sched", Name: "nonexistent"}, "no such tracepoint", os.ErrNotExist},
-		{bpfx.Tracepoint{}, "group and name cannot be empty", nil},
-		{bpfx.RawTracepoint{Name: "nonexistent"}, "no such tracepoint", os.ErrNotExist},
-		{bpfx.RawTracepoint{}, "set Name", nil},
-		{bpfx.SkLookup{Netns: bpfx.Netns{Path: "/run/netns/nonexistent"}}, "/run/netns/nonexistent", os.ErrNotExist},
-		{bpfx.SkLookup{Netns: bpfx.Netns{Path: file}}, "not a network namespace", unix.EINVAL},
-		{bpfx.SkLookup{Netns: bpfx.Netns{Path: "/proc/self/ns/mnt"}}, "not a network namespace", unix.EINVAL},
-		{bpfx.FlowDissector{Netns: bpfx.Netns{FD: 1 << 20}}, "netns fd 1048576", unix.EBADF},
-		{bpfx.FlowDissector{Netns: bpfx.Netns{Path: "/proc/self/ns/net", FD: 1}}, "two namespaces", nil},
-		{bpfx.SkMsg{}, "set Map to a sockmap or sockhash", nil},
-		{bpfx.SkMsg{Map: array}, "Array(array)", unix.EINVAL},
-		{bpfx.SkSkb{Map: array}, "is not a sockmap or sockhash", unix.EINVAL},
-		{bpfx.SkSkb{Map: closed}, "map: file already closed", os.ErrClosed},
-		{bpfx.SkSkb{Map: array, Kind: 7}, "unknown kind SkSkbKind(7)", nil},
-		{bpfx.Uprobe{Path: "/nonexistent"}, "/nonexistent", os.ErrNotExist},
-		{bpfx.Uprobe{Path: exe, Symbol: "nonexistent"}, "no such function", link.ErrNoSymbol},
-		{bpfx.Uprobe{Path: exe, Address: 4096, PID: -1}, "PID -1 is negative", nil},
-		{bpfx.Uprobe{Path: exe, Address: 4096, PID: 1 << 22}, "no process 4194304", unix.ESRCH},
-		{bpfx.Uretprobe{Path: file, Symbol: "main"}, file, nil},
-		{bpfx.Kprobe{Symbol: "bpfx_nonexistent"}, `kprobe "bpfx_nonexistent"`, os.ErrNotExist},
-		{bpfx.Kprobe{Symbol: "no symbol"}, "must be a valid symbol", nil},
-		{bpfx.Kretprobe{Symbol: "bpfx_nonexistent"}, `kretprobe "bpfx_nonexistent"`, nil},
-		{bpfx.Kretprobe{Symbol: "inet_dgram_connect", MaxActive: -1}, "MaxActive -1 is negative", nil},
-	} {
-		t.Run(fmt.Sprintf("%d %s", i, kind(tt.hook)), func(t *testing.T) {
-			testutil.Netns(t)
-			p := mustLoad(t, tt.hook.Spec(ret(0)))
-			a, err := p.Attach(tt.hook)
-			var ae *bpfx.AttachError
-			if a != nil || !errors.As(err, &ae) || ae.Hook.String() != tt.hook.String() {
-				t.Fatalf("Attach() = %v, %v; want an AttachError of the hook", a, err)
-			}
-			if p.Attached() {
-				t.Error("Attached() after an Attach that failed")
-			}
-			if strings.Contains(err.Error(), "CONFIG_KPROBES") {
-				testutil.SkipIfNotSupported(t, err, "kprobe", "4.1", "CONFIG_KPROBES")
-			}
-			if !strings.Contains(err.Error(), tt.want) || tt.is != nil && !errors.Is(err, tt.is) {
-				t.Errorf("error = %v, want %q, %v", err, tt.want, tt.is)
-			}
-		})
-	}
-}
-
-// kind is the first word of what a hook prints: the same in every run.
-func kind(h bpfx.Hook) string {
-	kind, _, _ := strings.Cut(h.String(), " ")
-	return kind
-}
 
 // TestAttachTwice attaches a second program where there is room for one.
 func TestAttachTwice(t *testing.T) {

@@ -27,6 +27,11 @@ func newCounter(tb testing.TB) counter {
 
 // program returns instructions that count and return ret.
 func (c counter) program(ret int32) asm.Instructions {
+	return c.add(asm.Mov.Imm(asm.R1, 1), ret)
+}
+
+// add returns instructions that add what n puts into R1, and return ret.
+func (c counter) add(n asm.Instruction, ret int32) asm.Instructions {
 	return asm.Instructions{
 		asm.StoreImm(asm.RFP, -4, 0, asm.Word),
 		asm.LoadMapPtr(asm.R1, c.m.FD()),
@@ -34,7 +39,7 @@ func (c counter) program(ret int32) asm.Instructions {
 		asm.Add.Imm(asm.R2, -4),
 		asm.FnMapLookupElem.Call(),
 		asm.JEq.Imm(asm.R0, 0, "exit"),
-		asm.Mov.Imm(asm.R1, 1),
+		n,
 		asm.AddAtomic.Mem(asm.R0, asm.R1, asm.DWord, 0),
 		asm.Mov.Imm(asm.R0, ret).WithSymbol("exit"),
 		asm.Return(),

@@ -140,7 +140,12 @@ func sameHook(a, b bpfx.Hook) bool { return reflect.DeepEqual(a, b) }
 // loadFor loads a program that counts its runs at h.
 func loadFor(t *testing.T, tt hookTest, h hook, runs counter) *bpfx.Program {
 	t.Helper()
-	spec := h.Spec(runs.program(tt.ret))
+	return loadSpec(t, tt, h.Spec(runs.program(tt.ret)))
+}
+
+// loadSpec loads spec, and skips t where tt says that the kernel may lack it.
+func loadSpec(t *testing.T, tt hookTest, spec *ebpf.ProgramSpec) *bpfx.Program {
+	t.Helper()
 	spec.Name = "hook_test"
 	p, err := bpfx.Load(spec, nil)
 	testutil.SkipIfNotSupported(t, err, tt.name, tt.since, tt.configs...)

@@ -60,7 +60,12 @@ var netTests = []hookTest{
 	},
 	{
 		name: "netfilter defrag", since: "6.6", links: "6.6", configs: []string{"CONFIG_NETFILTER_BPF_LINK"},
-		hook: func(testing.TB) hook { return bpfx.Netfilter{Priority: -300, Defrag: true} },
+		hook: func(tb testing.TB) hook {
+			if testutil.KernelAtLeast(tb, "6.6") {
+				testutil.NeedModule(tb, "nf_defrag_ipv4", "CONFIG_NF_DEFRAG_IPV4")
+			}
+			return bpfx.Netfilter{Priority: -300, Defrag: true}
+		},
 		fire: sendUDP, ret: 1,
 	},
 	{

@@ -57,17 +57,16 @@ func (f NetfilterFamily) String() string {
 // 1. Programs and the kernel's own filters run in the order of their
 // priorities.
 //
-// A priority that another BPF program has there gives an error wrapping EBUSY.
-// The attachment ends with the namespace. Requires Linux 6.4 and
+// A priority that another BPF program has there gives an error wrapping EBUSY,
+// one that can't be had ERANGE. The attachment ends with the namespace. Requires Linux 6.4 and
 // CONFIG_NETFILTER_BPF_LINK.
 type Netfilter struct {
 	// Family is [NetfilterIPv4] by default.
 	Family NetfilterFamily
 	// Hook is [NetfilterPreRouting] by default.
 	Hook NetfilterHook
-	// Priority is the place among the others, lowest first. Smallest and
-	// largest number, math.MinInt32 and math.MaxInt32, are the kernel's own
-	// and refused with ERANGE or EINVAL.
+	// Priority is the place among the others, lowest first. The kernel keeps
+	// [math.MinInt32] and [math.MaxInt32] for itself.
 	Priority int32
 	// Defrag has the kernel put fragments together before the program sees
 	// them; then Priority must be above -400. Requires Linux 6.6.

@@ -38,8 +38,12 @@ func (h Netfilter) Attach(p *ebpf.Program) (*Attachment, error) {
 	switch {
 	case errors.Is(err, unix.EBUSY):
 		err = fmt.Errorf("a BPF program has that priority there already: %w", err)
-	case errors.Is(err, unix.EINVAL) && h.Defrag && h.Priority <= -400:
+	case errors.Is(err, unix.ENOENT) && h.Defrag:
+		err = fmt.Errorf("Defrag takes a kernel module that isn't there (nf_defrag_%v): %w", h.Family, err)
+	case errors.Is(err, unix.ERANGE) && h.Defrag && h.Priority <= -400:
 		err = fmt.Errorf("Defrag happens at priority -400: set Priority above that: %w", err)
+	case errors.Is(err, unix.ERANGE):
+		err = fmt.Errorf("the kernel keeps the first and the last priority for itself: %w", err)
 	}
 	return newAttachment(l, err)
 }

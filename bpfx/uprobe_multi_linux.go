@@ -6,7 +6,9 @@ import (
 	"fmt"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 )
 
 // Attach attaches p, which must be of type [ebpf.Kprobe] and loaded for
@@ -44,6 +46,12 @@ func (h UprobeMulti) attach(p *ebpf.Program, probe uprobeMultiFunc) (*Attachment
 		Cookies:   h.Cookies,
 		PID:       uint32(h.PID),
 	})
+	if errors.Is(err, unix.EINVAL) {
+		// cilium/ebpf doesn't ask here whether the kernel knows these at all.
+		if missing := features.HaveBPFLinkUprobeMulti(); missing != nil {
+			return nil, missing
+		}
+	}
 	return newAttachment(l, uprobeError(err, h.PID))
 }
 
