@@ -73,6 +73,12 @@ func attachInPlace(p *ebpf.Program, ifindex int, typ ebpf.AttachType, at link.An
 		return nil, err
 	}
 	err = link.RawAttachProgram(link.RawAttachProgramOptions{Target: ifindex, Program: clone, Attach: typ, Anchor: at})
+	if errors.Is(err, unix.EINVAL) {
+		// cilium/ebpf doesn't ask here whether the kernel knows the hook.
+		if _, query := link.QueryPrograms(link.QueryOptions{Target: ifindex, Attach: typ}); query != nil {
+			err = fmt.Errorf("the kernel has no %v: %w: %w", typ, ebpf.ErrNotSupported, err)
+		}
+	}
 	if err != nil {
 		return nil, scope.Join(anchorError(err), clone.Close())
 	}

@@ -166,6 +166,13 @@ func multiProbe(tb testing.TB) bpfx.UprobeMulti {
 	return bpfx.UprobeMulti{Path: h.Path, Addresses: []uint64{h.Address}, Cookies: []uint64{7}}
 }
 
+// netkit returns a hook on a new pair of netkit devices.
+func netkit(tb testing.TB) bpfx.Netkit {
+	tb.Helper()
+	testutil.Netkit(tb)
+	return bpfx.Netkit{Interface: testutil.NetkitPrimary}
+}
+
 // sendFrom returns a function that sends a packet from a network device.
 func sendFrom(device string) func(testing.TB) {
 	return func(tb testing.TB) {

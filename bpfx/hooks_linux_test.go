@@ -43,15 +43,17 @@ var netTests = []hookTest{
 	},
 	{
 		name: "netkit/primary", since: "6.7", links: "6.7", updates: true, configs: []string{"CONFIG_NETKIT"},
-		hook: func(tb testing.TB) hook { return bpfx.Netkit{Interface: testutil.Netkit(tb)} },
-		fire: sendFrom("bpfx-nk0"), ret: -1,
+		hook: func(tb testing.TB) hook { return netkit(tb) },
+		fire: sendFrom(testutil.NetkitPrimary), ret: -1,
 	},
 	{
 		name: "netkit/peer", since: "6.7", links: "6.7", updates: true, configs: []string{"CONFIG_NETKIT"},
 		hook: func(tb testing.TB) hook {
-			return bpfx.Netkit{Interface: testutil.Netkit(tb), Side: bpfx.NetkitPeer}
+			h := netkit(tb)
+			h.Side = bpfx.NetkitPeer
+			return h
 		},
-		fire: sendFrom("bpfx-nk1"), ret: -1,
+		fire: sendFrom(testutil.NetkitPeer), ret: -1,
 	},
 	{
 		name: "netfilter", since: "6.4", links: "6.4", configs: []string{"CONFIG_NETFILTER_BPF_LINK"},
