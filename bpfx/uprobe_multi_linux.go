@@ -46,13 +46,29 @@ func (h UprobeMulti) attach(p *ebpf.Program, probe uprobeMultiFunc) (*Attachment
 		Cookies:   h.Cookies,
 		PID:       uint32(h.PID),
 	})
+	return newAttachment(l, h.failed(err))
+}
+
+// failed returns err of attaching with its cause. It wraps ErrNotSupported if
+// the kernel can't attach to many functions.
+func (h UprobeMulti) failed(err error) error {
 	if errors.Is(err, unix.EINVAL) {
 		// cilium/ebpf doesn't ask here whether the kernel knows these at all.
 		if missing := features.HaveBPFLinkUprobeMulti(); missing != nil {
-			return nil, missing
+			return missing
 		}
 	}
-	return newAttachment(l, uprobeError(err, h.PID))
+	if errors.Is(err, link.ErrNoSymbol) {
+		return later(err, func() *finding {
+			for _, symbol := range h.Symbols {
+				if f := noSymbol(h.Path, symbol); f != nil {
+					return f
+				}
+			}
+			return nil
+		})
+	}
+	return Uprobe{Path: h.Path, PID: h.PID}.failed(err)
 }
 
 // symbols returns the functions that h names, none if it gives Addresses.

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bpfx/go/internal/kconfig"
 )
 
 func TestParseExpectation(t *testing.T) {
@@ -54,7 +56,7 @@ func TestExpectFiles(t *testing.T) {
 }
 
 func TestReasonFalse(t *testing.T) {
-	config := parseConfig("# CONFIG_OFF is not set\nCONFIG_ON=y\nCONFIG_MOD=m\nCONFIG_N=n\n")
+	config := kconfig.Parse("# CONFIG_OFF is not set\nCONFIG_ON=y\nCONFIG_MOD=m\nCONFIG_N=n\n")
 	tests := []struct {
 		reason string
 		config Config

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/bpfx/go/internal/kconfig"
 )
 
 // matrix runs the same items on several kernels.
@@ -129,7 +131,7 @@ func (m *matrix) collect(ctx context.Context, r *KernelResult, b *boot) error {
 	expect, declared, err := loadExpectation(r.Series())
 	j := judgement{Expect: expect, Declared: declared, Whole: m.options.run == "", Features: m.features}
 	if text != nil {
-		j.Config = parseConfig(string(text))
+		j.Config = kconfig.Parse(string(text))
 	}
 	j.judge(r)
 	return err

@@ -3,7 +3,8 @@ package main
 import (
 	"fmt"
 	"regexp"
-	"strings"
+
+	"github.com/bpfx/go/internal/kconfig"
 )
 
 // Reason is why a test may skip on a kernel, in a form that can be verified.
@@ -59,17 +60,5 @@ func (r Reason) False(release string, config Config) string {
 	return ""
 }
 
-// Config holds the options of a kernel's build that are set, to y, m or a value.
-type Config map[string]string
-
-// parseConfig reads a kernel's .config.
-func parseConfig(text string) Config {
-	c := Config{}
-	for line := range strings.Lines(text) {
-		key, value, found := strings.Cut(strings.TrimSpace(line), "=")
-		if found && strings.HasPrefix(key, "CONFIG_") && value != "n" {
-			c[key] = value
-		}
-	}
-	return c
-}
+// Config holds the options of a kernel's build that are set.
+type Config = kconfig.Config

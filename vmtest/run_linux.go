@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/internal/kconfig"
 )
 
 func guestMain(args []string) error {
@@ -202,7 +204,7 @@ func updateExpectations(o *options, results []*KernelResult, log io.Writer) erro
 			tests = append(tests, item.Tests...)
 			whole[item.Name] = o.run == "" && item.Ended && item.Exit == 0
 		}
-		fresh := old.updated(tests, whole, r.Release, parseConfig(string(text)))
+		fresh := old.updated(tests, whole, r.Release, kconfig.Parse(string(text)))
 		if err := writeExpectation("vmtest", r.Series(), fresh); err != nil {
 			return err
 		}

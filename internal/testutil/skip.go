@@ -1,16 +1,15 @@
 package testutil
 
 import (
-	"bufio"
-	"compress/gzip"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf"
+
+	"github.com/bpfx/go/internal/kconfig"
 )
 
 // vmRemedy is what skips recommend when the running kernel is the reason.
@@ -86,43 +85,15 @@ func older(tb testing.TB, version string) bool {
 }
 
 // kernelConfig reports whether the running kernel was built with an option,
-// and whether that is known at all.
+// and whether that is known at all. The file that BPFX_KERNEL_CONFIG names
+// comes first: a guest may not have its own.
 func kernelConfig(option string) (set, known bool) {
-	text, err := readConfig()
-	if err != nil {
-		return false, false
-	}
-	s := bufio.NewScanner(strings.NewReader(text))
-	for s.Scan() {
-		if value, ok := strings.CutPrefix(s.Text(), option+"="); ok {
-			return value == "y" || value == "m", true
-		}
-	}
-	return false, true
-}
-
-// readConfig returns the configuration of the running kernel, from the file
-// that BPFX_KERNEL_CONFIG names or where distributions keep it.
-func readConfig() (string, error) {
 	if path := os.Getenv("BPFX_KERNEL_CONFIG"); path != "" {
-		b, err := os.ReadFile(path)
-		return string(b), err
+		text, err := os.ReadFile(path)
+		return kconfig.Parse(string(text)).Set(option), err == nil
 	}
-	if f, err := os.Open("/proc/config.gz"); err == nil {
-		defer f.Close()
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			return "", err
-		}
-		b, err := io.ReadAll(z)
-		return string(b), err
-	}
-	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
-	if err != nil {
-		return "", err
-	}
-	b, err := os.ReadFile("/boot/config-" + strings.TrimSpace(string(release)))
-	return string(b), err
+	config, _, err := kconfig.Read(os.DirFS("/"))
+	return config.Set(option), err == nil
 }
 
 func kernelRelease(tb testing.TB) string {

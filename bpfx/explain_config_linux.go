@@ -1,0 +1,115 @@
+package bpfx
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/internal/sys"
+)
+
+// lsmFile lists the security modules that are on.
+const lsmFile = "/sys/kernel/security/lsm"
+
+// lacks returns why this kernel doesn't have what r is about, by the name
+// what, after it was seen not to; nil if that can't be told.
+func (m *machine) lacks(r *requirement, what string) *finding {
+	if r == nil {
+		return nil
+	}
+	if option, where := m.lacksOption(r.configs); option != "" {
+		return withoutOption(option, where)
+	}
+	if r.btf {
+		if f := m.noBTF(); f != nil {
+			return f
+		}
+	}
+	if r.lsm {
+		if f := m.noBPFLSM(); f != nil {
+			return f
+		}
+	}
+	if r.since == "" || !m.before(r.since) {
+		return nil
+	}
+	return &finding{
+		why:      fmt.Sprintf("this kernel has no %s, which came with Linux %s", what, r.since),
+		evidence: []string{"/proc/sys/kernel/osrelease: " + m.release()},
+		remedy:   "use Linux " + r.since + " or newer",
+	}
+}
+
+// noBPFLSM is the cause of LSM programs that never run, nil if they do or there
+// is no telling.
+func (m *machine) noBPFLSM() *finding {
+	list, ok := m.read(lsmFile)
+	list = strings.TrimSpace(list)
+	if !ok || list == "" || strings.Contains(","+list+",", ",bpf,") {
+		return nil
+	}
+	return &finding{
+		why:      "the kernel's list of security modules doesn't have bpf",
+		evidence: []string{lsmFile + ": " + list},
+		remedy:   "boot with lsm=" + list + ",bpf",
+	}
+}
+
+// attachFailed explains an error of attaching a program of a type to a kind of
+// hook, as far as the hook itself hasn't.
+func (m *machine) attachFailed(p *privileges, typ ebpf.ProgramType, kind string, err error) *finding {
+	if errorsIsAny(err, unix.EPERM, unix.EACCES) {
+		if p == nil {
+			return nil
+		}
+		return m.attachNotPermitted(*p, typ, kind, err)
+	}
+	r := requirementOfHook(kind)
+	if r == nil {
+		return nil
+	}
+	if errors.Is(err, ebpf.ErrNotSupported) {
+		return m.lacks(r, kind)
+	}
+	if errorsIsAny(err, unix.EINVAL, unix.ENOENT, unix.ENODEV, unix.ENOSYS, unix.EOPNOTSUPP, sys.ENOTSUPP) {
+		if option, where := m.lacksOption(r.configs); option != "" {
+			return withoutOption(option, where)
+		}
+	}
+	return nil
+}
+
+// explainAttach returns err of attaching p to h with its cause, unless the
+// hook told it already. What depends on the thread is read now.
+func explainAttach(p *ebpf.Program, h Hook, err error) error {
+	var errno unix.Errno
+	if p == nil || !isOurs(h) || !errors.As(err, &errno) && !errors.Is(err, ebpf.ErrNotSupported) {
+		return err
+	}
+	var privs *privileges
+	if errorsIsAny(err, unix.EPERM, unix.EACCES) {
+		if now, known := currentPrivileges(); known {
+			privs = &now
+		}
+	}
+	typ := p.Type()
+	return later(err, func() *finding {
+		kind, _, _ := strings.Cut(h.String(), " ")
+		return thisMachine.attachFailed(privs, typ, kind, err)
+	})
+}
+
+// isOurs reports whether this package knows what h does when it attaches.
+func isOurs(h Hook) bool {
+	t := reflect.TypeOf(h)
+	return t.PkgPath() == reflect.TypeFor[XDP]().PkgPath() // "" for *hookFunc, a pointer
+}
+
+// explainPin returns err of a pin outside a bpf filesystem with its cause.
+func explainPin(path string, err error) error {
+	return later(err, func() *finding { return thisMachine.noBPFFS(path) })
+}

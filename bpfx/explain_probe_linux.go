@@ -1,0 +1,199 @@
+package bpfx
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
+)
+
+// noProbes reports whether the kernel was seen to have no probes of a kind,
+// "kprobe" or "uprobe": neither perf events for them nor the file of tracefs.
+// A place that isn't mounted proves nothing, but for one: since Linux 4.17 the
+// other kind would be beside it.
+func (m *machine) noProbes(kind string) bool {
+	const events = "/sys/bus/event_source/devices/"
+	if m.exists(events + kind) {
+		return false
+	}
+	for _, dir := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {
+		if m.exists(dir + "/events") {
+			return !m.exists(dir + "/" + kind + "_events")
+		}
+	}
+	return m.exists(events+"kprobe") || m.exists(events+"uprobe")
+}
+
+// withoutProbes explains what noProbes found.
+func (m *machine) withoutProbes(kind string) *finding {
+	configs := kprobeConfigs
+	if kind == "uprobe" {
+		configs = uprobeConfigs
+	}
+	if option, where := m.lacksOption(configs); option != "" {
+		return withoutOption(option, where)
+	}
+	return &finding{
+		why:      "this kernel has no " + kind + "s",
+		evidence: []string{"/sys/bus/event_source/devices has no " + kind, "tracefs has no " + kind + "_events"},
+		remedy:   "use a kernel that was built with " + strings.Join(configs, ", "),
+	}
+}
+
+// kprobeFailed explains an error of a probe at symbol+offset.
+func (m *machine) kprobeFailed(symbol string, offset uint64, err error) *finding {
+	if !errorsIsAny(err, unix.ENOENT, unix.EINVAL, unix.EADDRNOTAVAIL, unix.ESRCH) {
+		return nil
+	}
+	f, l := m.noFunction(symbol)
+	switch {
+	case f != nil || l.matches == 0:
+		return f
+	case errors.Is(err, unix.EADDRNOTAVAIL):
+		return l.ambiguous()
+	case strings.Contains(err.Error(), "bad insn boundary"): // cilium/ebpf, for EILSEQ
+		return &finding{
+			why:      "no instruction of the function starts at that offset",
+			evidence: []string{symbolsFile + " has " + l.name, "the kernel says EILSEQ"},
+			remedy:   "see where instructions start: objdump -d, or Offset 0 for the function itself",
+		}
+	case offset == 0 && l.matches == 1:
+		return m.notProbed(l.name)
+	}
+	return nil
+}
+
+// noTarget explains that a program can't be loaded for its AttachTo.
+func (m *machine) noTarget(spec *ebpf.ProgramSpec, err error) *finding {
+	r := requirementOfProgram(spec.Type, spec.AttachType)
+	if r == nil || r.kind == "" {
+		return nil
+	}
+	if r.btf {
+		if f := m.noBTF(); f != nil {
+			return f
+		}
+	}
+	var f *finding
+	switch r.kind {
+	case "lsm", "lsm_cgroup":
+		f = m.noneWithPrefix("bpf_lsm_", spec.AttachTo, "LSM hook", r)
+	case "iter":
+		f = m.noneWithPrefix("bpf_iter_", spec.AttachTo, "iterator", r)
+	case "tp_btf":
+		f = m.noneWithPrefix("__traceiter_", spec.AttachTo, "tracepoint", r)
+	case "fentry", "fexit", "fmod_ret":
+		f = m.noTraceable(spec.AttachTo, err)
+	}
+	if f != nil {
+		f.why = fmt.Sprintf("%s %s: %s", r.kind, spec.AttachTo, f.why)
+	}
+	return f
+}
+
+// noTraceable explains that a program can't be loaded for a function.
+func (m *machine) noTraceable(want string, err error) *finding {
+	f, l := m.noFunction(want)
+	switch {
+	case f != nil || l.matches == 0:
+		return f
+	case errors.Is(err, btf.ErrMultipleMatches):
+		return l.ambiguous()
+	case l.name != want: // found as __x64_sys_read
+		return &finding{
+			why:      "no function of that name (nearest: " + l.name + ")",
+			evidence: []string{symbolsFile + " has " + l.name},
+			remedy:   "did you mean " + l.name + "?",
+		}
+	case l.module != "" && m.exists("/sys/kernel/btf/"+l.module):
+		return nil // the process may not be allowed to read it
+	}
+	where := "/sys/kernel/btf/vmlinux"
+	if l.module != "" {
+		where = "/sys/kernel/btf/" + l.module
+	}
+	return &finding{
+		why:      "the kernel's BTF doesn't describe that function",
+		evidence: []string{symbolsFile + " has " + l.name, where + " doesn't"},
+		remedy:   "use a kprobe, which needs no BTF",
+	}
+}
+
+// noneWithPrefix explains that the kernel has no function prefix+want, by
+// which it names things of a kind. nil if it has it, or doesn't tell.
+func (m *machine) noneWithPrefix(prefix, want, kind string, r *requirement) *finding {
+	text, ok := m.read(symbolsFile)
+	near, all := newNearest(want), 0
+	for line := range strings.Lines(text) {
+		_, name, _ := parseSymbol(line)
+		name, ok := strings.CutPrefix(name, prefix)
+		if !ok {
+			continue
+		}
+		if name == want {
+			return nil
+		}
+		all++
+		near.add(name, name)
+	}
+	if !ok || text == "" {
+		return nil
+	}
+	if all == 0 {
+		return m.lacks(r, kind+"s")
+	}
+	names := near.names()
+	f := &finding{
+		why:      "no such " + kind + orNearest(names),
+		evidence: []string{symbolsFile + ": none of " + number(all, kind) + " is " + want},
+		remedy:   "choose one of grep " + prefix + " " + symbolsFile,
+	}
+	if len(names) > 0 {
+		f.remedy = "did you mean " + names[0] + "?"
+	}
+	return f
+}
+
+// noSymbol explains that a file doesn't have a function, nil if it has, or
+// can't be read.
+func noSymbol(path, want string) *finding {
+	f, err := elf.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close() // only read from
+	static, staticErr := f.Symbols()
+	dynamic, dynamicErr := f.DynamicSymbols()
+	if staticErr != nil && dynamicErr != nil {
+		return &finding{
+			why:      "the file has no symbol table",
+			evidence: []string{path + ": neither .symtab nor .dynsym"},
+			remedy:   "set Address, or use a file that isn't stripped",
+		}
+	}
+	near, functions := newNearest(want), 0
+	for _, s := range append(static, dynamic...) {
+		if elf.ST_TYPE(s.Info) != elf.STT_FUNC || s.Section == elf.SHN_UNDEF {
+			continue
+		}
+		if s.Name == want {
+			return nil
+		}
+		functions++
+		near.add(s.Name, s.Name)
+	}
+	names := near.names()
+	found := &finding{
+		why:      "the file has no such function" + orNearest(names),
+		evidence: []string{path + ": none of " + number(functions, "function") + " is " + want},
+		remedy:   "see its symbols with nm, or set Address",
+	}
+	if len(names) > 0 {
+		found.remedy = "did you mean " + names[0] + "?"
+	}
+	return found
+}
