@@ -1,0 +1,120 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+
+	"github.com/bpfx/go/bpfx"
+	"github.com/bpfx/go/bpfx/testpkt"
+	kbtf "github.com/bpfx/go/internal/btf"
+)
+
+// abilities are what programs can do besides being attached.
+var abilities = []struct {
+	name string
+	try  func() (detail string, err error)
+}{
+	{"test run", testRun},
+	{"tail call", tailCall},
+	{"iterator", iterate},
+	{"struct_ops types", structOps},
+}
+
+// testRun runs a program on a packet.
+func testRun() (detail string, err error) {
+	err = bpfx.WithProgram(bpfx.XDP{}.Spec(trivial(xdpPass)), func(p *bpfx.Program) error {
+		res, err := p.Run(bpfx.RunInput{Data: testpkt.MustBuild(testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.UDP{}), Repeat: 1000})
+		detail = fmt.Sprintf("%s, %v a run", res.Verdict, res.Duration)
+		return err
+	})
+	return detail, err
+}
+
+// tailCall runs a program that jumps to another one.
+func tailCall() (detail string, err error) {
+	return "", bpfx.WithProgram(bpfx.XDP{}.Spec(trivial(xdpPass)), func(next *bpfx.Program) error {
+		stages, err := ebpf.NewMap(&ebpf.MapSpec{
+			Name: "bpfx_doctor", Type: ebpf.ProgramArray, KeySize: 4, ValueSize: 4, MaxEntries: 1,
+			Contents: []ebpf.MapKV{{Key: uint32(0), Value: next.Program}},
+		})
+		if err != nil {
+			return err
+		}
+		defer stages.Close() // holds next only
+		entry := bpfx.XDP{}.Spec(asm.Instructions{
+			asm.LoadMapPtr(asm.R2, stages.FD()),
+			asm.Mov.Imm(asm.R3, 0),
+			asm.FnTailCall.Call(),
+			asm.Mov.Imm(asm.R0, 0), // reached if the call found nothing
+			asm.Return(),
+		})
+		return bpfx.WithProgram(entry, func(p *bpfx.Program) error {
+			res, err := p.Run(bpfx.RunInput{Data: make([]byte, 64)})
+			if err == nil && res.Return != xdpPass {
+				err = errors.New("the call fell through")
+			}
+			return err
+		})
+	})
+}
+
+// iterate reads an iterator over all tasks to its end.
+func iterate() (detail string, err error) {
+	spec := &ebpf.ProgramSpec{
+		Name: "bpfx_doctor", Type: ebpf.Tracing, AttachType: ebpf.AttachTraceIter, AttachTo: "task",
+		Instructions: trivial(0), License: "GPL",
+	}
+	return "", bpfx.WithProgram(spec, func(p *bpfx.Program) error {
+		it, err := link.AttachIter(link.IterOptions{Program: p.Program})
+		if err != nil {
+			return err
+		}
+		defer it.Close() // nothing was changed by it
+		r, err := it.Open()
+		if err != nil {
+			return err
+		}
+		defer r.Close() // only read from
+		_, err = io.Copy(io.Discard, r)
+		return err
+	})
+}
+
+// structOps lists the kinds of kernel interfaces that programs can implement.
+func structOps() (detail string, err error) {
+	const prefix = "bpf_struct_ops_"
+	raw, err := os.ReadFile("/sys/kernel/btf/vmlinux")
+	if err != nil {
+		return "", err
+	}
+	names, err := kbtf.Names(raw, prefix)
+	if err != nil {
+		return "", err
+	}
+	kernel, err := btf.LoadKernelSpec()
+	if err != nil {
+		return "", err
+	}
+	var types []string
+	for _, name := range names {
+		// kernel/bpf/bpf_struct_ops.c, is_valid_value_type
+		var s *btf.Struct
+		of := strings.TrimPrefix(name, prefix)
+		if kernel.TypeByName(name, &s) == nil && len(s.Members) == 2 &&
+			s.Members[0].Type.TypeName() == prefix+"common_value" && s.Members[1].Type.TypeName() == of {
+			types = append(types, of)
+		}
+	}
+	if len(types) == 0 {
+		return "", errors.New("this kernel has none")
+	}
+	return strings.Join(types, ", "), nil
+}
