@@ -27,6 +27,10 @@
 // collector found it unused. [Program.Close] detaches what the program is
 // attached to.
 //
+// [LoadAndAttach] attaches all programs of an object at once, where their
+// section names say. [Filter] restricts a program to a process, which the
+// kernel doesn't do for kprobes and tracepoints.
+//
 // # Scopes
 //
 // [WithProgram], [WithCollection] and [WithAttached] open something, call a
@@ -43,6 +47,9 @@
 //
 // Errors name the thing and the remedy. errors.Is finds the errno or the
 // sentinel below them: [ebpf.ErrNotSupported] where kernel or platform lack
-// something, [os.ErrClosed] after Close. All of the package builds on every
-// platform; attaching and running need Linux.
+// something, [os.ErrClosed] after Close. [Explain] looks for the cause of a
+// failed load or attach, and names none that it hasn't checked.
+//
+// All of the package builds on every platform; attaching and running need
+// Linux.
 package bpfx
