@@ -74,9 +74,9 @@ func (f Filter) String() string {
 //
 // Subprograms and callbacks aren't checked again, nor are programs that this
 // one tail calls. Filters add up: Apply of a spec that Apply returned lets
-// through what both do. The check is 6 to 9 instructions long, and 1 or 2 more
-// for each gap in CPUs; it takes no stack. Symbols, BTF and relocations of the
-// program stay right, and the programs it was linked with too.
+// through what both do. The check is 6 to 11 instructions long, and 9 more for
+// every 64 CPUs if there are gaps between them; it takes no stack. Symbols, BTF
+// and relocations stay right.
 //
 // Takes programs of kprobes and uprobes of all kinds, tracepoints, perf
 // events, fentry, fexit, fmod_ret and LSM, and those of cgroups that run in

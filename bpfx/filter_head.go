@@ -38,49 +38,80 @@ func (f Filter) prepend(insns asm.Instructions, ret int32) asm.Instructions {
 }
 
 // head returns the check. It goes on behind its last instruction, labelled
-// pass, with the context in R1 again. All else that it leaves is the number in
-// R0 and the context in R6, a register that helpers keep; a slot on the stack
-// would be taken from programs that use all of it.
+// pass, with the context in R1 again and also in R6, a register that helpers
+// keep: a slot on the stack would be taken from programs that use all of it.
+//
+// Only one jump leads to pass. If there were more, the verifier might walk
+// through the whole program once for each.
 func (f Filter) head(ret int32, pass, drop string) asm.Instructions {
 	insns := asm.Instructions{asm.Mov.Reg(asm.R6, asm.R1)}
-	add := func(more ...asm.Instruction) { insns = append(insns, more...) }
-
 	if f.PID != 0 || f.TID != 0 {
-		// Thread group id << 32 | thread id.
-		add(asm.FnGetCurrentPidTgid.Call())
-		jump, to := asm.JNE, drop
-		if f.CPUs == nil {
-			jump, to = asm.JEq, pass
+		jump, to := asm.JEq, pass
+		if f.CPUs != nil {
+			jump, to = asm.JNE, drop
 		}
-		switch {
-		case f.TID == 0:
-			add(asm.RSh.Imm(asm.R0, 32), jump.Imm(asm.R0, int32(f.PID), to))
-		case f.PID == 0:
-			add(jump.Imm32(asm.R0, int32(f.TID), to))
-		default:
-			add(asm.LoadImm(asm.R1, int64(f.PID)<<32|int64(f.TID), asm.DWord), jump.Reg(asm.R0, asm.R1, to))
-		}
+		insns = append(insns, f.testTask(jump, to)...)
 	}
 	if f.CPUs != nil {
-		add(asm.FnGetSmpProcessorId.Call())
-		for _, r := range f.ranges() {
-			if r.first == r.last {
-				add(asm.JEq.Imm(asm.R0, int32(r.first), pass))
-				continue
-			}
-			if r.first > 0 {
-				// All ranges before this one lie below it.
-				add(asm.JLT.Imm(asm.R0, int32(r.first), drop))
-			}
-			add(asm.JLE.Imm(asm.R0, int32(r.last), pass))
-		}
+		insns = append(insns, f.testCPU(pass, drop)...)
 	}
-	add(
+	return append(insns,
 		asm.Mov.Imm(asm.R0, ret).WithSymbol(drop),
 		asm.Return(),
 		asm.Mov.Reg(asm.R1, asm.R6).WithSymbol(pass),
 	)
-	return insns
+}
+
+// testTask jumps to a label if process and thread are equal or not to those of
+// the filter.
+func (f Filter) testTask(jump asm.JumpOp, to string) asm.Instructions {
+	insns := asm.Instructions{asm.FnGetCurrentPidTgid.Call()} // thread group id << 32 | thread id
+	switch {
+	case f.TID == 0:
+		return append(insns, asm.RSh.Imm(asm.R0, 32), jump.Imm(asm.R0, int32(f.PID), to))
+	case f.PID == 0:
+		return append(insns, jump.Imm32(asm.R0, int32(f.TID), to))
+	}
+	return append(insns, asm.LoadImm(asm.R1, int64(f.PID)<<32|int64(f.TID), asm.DWord), jump.Reg(asm.R0, asm.R1, to))
+}
+
+// testCPU jumps to pass if the CPU is one of the filter's, and otherwise goes
+// on behind itself or to drop, which is the same place.
+func (f Filter) testCPU(pass, drop string) asm.Instructions {
+	insns := asm.Instructions{asm.FnGetSmpProcessorId.Call()}
+	if ranges := f.ranges(); len(ranges) == 1 {
+		if first := ranges[0].first; first > 0 {
+			insns = append(insns, asm.JLT.Imm(asm.R0, int32(first), drop))
+		}
+		return append(insns, asm.JLE.Imm(asm.R0, int32(ranges[0].last), pass))
+	}
+	// A bitmap, of which 64 bits at a time are looked at, without jumps.
+	insns = append(insns,
+		asm.Mov.Imm(asm.R1, 0),      // found
+		asm.Mov.Reg(asm.R2, asm.R0), // word of the bitmap
+		asm.RSh.Imm(asm.R2, 6),      //
+		asm.And.Imm(asm.R0, 64-1),   // bit of the word
+	)
+	var words [maxCPUs / 64]uint64
+	for _, cpu := range f.CPUs {
+		words[cpu/64] |= 1 << (cpu % 64)
+	}
+	for i, word := range words {
+		if word == 0 {
+			continue
+		}
+		insns = append(insns,
+			asm.Mov.Reg(asm.R3, asm.R2), // 1 if it is this word: only 0 - 1 has the sign bit set
+			asm.Xor.Imm(asm.R3, int32(i)),
+			asm.Sub.Imm(asm.R3, 1),
+			asm.RSh.Imm(asm.R3, 63),
+			asm.LoadImm(asm.R4, int64(word), asm.DWord),
+			asm.RSh.Reg(asm.R4, asm.R0),
+			asm.And.Reg(asm.R4, asm.R3),
+			asm.Or.Reg(asm.R1, asm.R4),
+		)
+	}
+	return append(insns, asm.JNE.Imm(asm.R1, 0, pass))
 }
 
 // jumpsStay has jumps to symbol, which the first instruction had, go to that

@@ -13,9 +13,6 @@ import (
 	"github.com/bpfx/go/bpfx"
 )
 
-// maxTestCPU is more than the CPUs that tests tell apart.
-const maxTestCPU = 16
-
 // wire returns insns as the kernel takes them.
 func wire(tb testing.TB, insns asm.Instructions) []byte {
 	tb.Helper()
@@ -63,11 +60,8 @@ func interpret(tb testing.TB, insns asm.Instructions, pidTgid, cpu uint64) uint6
 		case ins.OpCode.IsDWordLoad():
 			r[ins.Dst] = src
 			continue
-		case ins.OpCode.Class() == asm.ALU64Class && ins.OpCode.ALUOp() == asm.Mov:
-			r[ins.Dst] = src
-			continue
-		case ins.OpCode.Class() == asm.ALU64Class && ins.OpCode.ALUOp() == asm.RSh:
-			r[ins.Dst] >>= src
+		case ins.OpCode.Class() == asm.ALU64Class:
+			r[ins.Dst] = alu(tb, ins.OpCode.ALUOp(), dst, src)
 			continue
 		case ins.OpCode.Class() == asm.Jump32Class:
 			dst, src = uint64(uint32(dst)), uint64(uint32(src))
@@ -92,6 +86,25 @@ func interpret(tb testing.TB, insns asm.Instructions, pidTgid, cpu uint64) uint6
 	return 0
 }
 
+func alu(tb testing.TB, op asm.ALUOp, dst, src uint64) uint64 {
+	switch op {
+	case asm.Mov:
+		return src
+	case asm.Sub:
+		return dst - src
+	case asm.And:
+		return dst & src
+	case asm.Or:
+		return dst | src
+	case asm.Xor:
+		return dst ^ src
+	case asm.RSh:
+		return dst >> (src & 63)
+	}
+	tb.Fatalf("operation %v is not known", op)
+	return 0
+}
+
 // randomFilter returns a filter that sets some of its fields.
 func randomFilter(rng *rand.Rand) bpfx.Filter {
 	var f bpfx.Filter
@@ -103,7 +116,7 @@ func randomFilter(rng *rand.Rand) bpfx.Filter {
 			f.TID = 1 + rng.IntN(1<<22)
 		}
 		for range rng.IntN(6) {
-			f.CPUs = append(f.CPUs, rng.IntN(10))
+			f.CPUs = append(f.CPUs, rng.IntN(10)+rng.IntN(2)*100)
 		}
 	}
 	return f
