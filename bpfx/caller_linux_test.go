@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/internal/testutil"
 )
 
 // A caller is a thread of this process or another one that makes system calls
@@ -51,6 +53,8 @@ func serve(in io.Reader, out io.Writer) {
 		var cpu, n int
 		var err error
 		switch {
+		case s.Text() == "probe":
+			testutil.ProbeTarget()
 		case s.Text() == "socket":
 			var fd int
 			if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err == nil {

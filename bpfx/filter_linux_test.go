@@ -43,7 +43,7 @@ func getsidHooks() []getsidHook {
 	// Only what is getsid counts, both events have the number at the same place.
 	number := asm.Instructions{asm.LoadMem(asm.R7, asm.R1, 8, asm.Word), asm.JNE.Imm(asm.R7, unix.SYS_GETSID, "exit")}
 	first := asm.Instructions{asm.LoadMem(asm.R7, asm.R1, 0, asm.DWord)}
-	entry := map[string]string{"amd64": "__x64_sys_getsid", "arm64": "__arm64_sys_getsid"}[runtime.GOARCH]
+	entry := getsidSymbol()
 	syscalls := []string{"CONFIG_FTRACE_SYSCALLS"}
 	return []getsidHook{
 		{"tracepoint", bpfx.Tracepoint{Group: "syscalls", Name: "sys_enter_getsid"}, "4.7", syscalls, number, 1},
@@ -53,6 +53,14 @@ func getsidHooks() []getsidHook {
 		{"fentry", bpfx.Fentry{Func: entry}, "5.5", nil, first, 0},
 		{"fexit", bpfx.Fexit{Func: entry}, "5.5", nil, first, 0},
 	}
+}
+
+// getsidSymbol returns the kernel's name of the system call.
+func getsidSymbol() string {
+	if runtime.GOARCH == "amd64" {
+		return "__x64_sys_getsid"
+	}
+	return "__" + runtime.GOARCH + "_sys_getsid"
 }
 
 // A filter counts what its process, thread and CPUs do and nothing else; the

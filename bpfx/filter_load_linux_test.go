@@ -211,3 +211,26 @@ func loadFiltered(t *testing.T, name string, f bpfx.Filter, args bpfx.RawTracepo
 	}
 	return lines
 }
+
+// The verifier, which gives up after a million instructions, walks through a
+// filtered program once.
+func TestFilterLargeProgram(t *testing.T) {
+	testutil.NeedRoot(t)
+	const turns = 180_000 // of four instructions
+	spec := &ebpf.ProgramSpec{Type: ebpf.RawTracepoint, License: "GPL", Instructions: asm.Instructions{
+		asm.Mov.Imm(asm.R0, 0),
+		asm.LoadMem(asm.R2, asm.R1, 0, asm.DWord).WithSymbol("again"),
+		asm.Add.Imm(asm.R0, 1),
+		asm.Mov.Reg(asm.R3, asm.R0),
+		asm.JLT.Imm(asm.R3, turns, "again"),
+		asm.Return(),
+	}}
+	_, plain := runFiltered(t, spec, bpfx.Filter{}, bpfx.RawTracepointArgs{1})
+	for _, f := range []bpfx.Filter{{PID: 1}, {CPUs: []int{0}}, {PID: 1, TID: 1, CPUs: []int{0, 2, 4, 6, 100}}} {
+		_, n := runFiltered(t, spec, f, bpfx.RawTracepointArgs{1})
+		t.Logf("%v: %d instructions verified, %d more", f, n, n-plain)
+		if n-plain > 100 {
+			t.Errorf("%v: %d instructions verified, %d without filter", f, n, plain)
+		}
+	}
+}
