@@ -7,11 +7,9 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-// Attach types of include/uapi/linux/bpf.h that cilium/ebpf has no name for.
-const (
-	attachTraceUprobeSession = ebpf.AttachType(57) // BPF_TRACE_UPROBE_SESSION, Linux 6.13
-	attachTraceFSession      = ebpf.AttachType(58) // BPF_TRACE_FSESSION, Linux 7.0
-)
+// attachTraceUprobeSession is BPF_TRACE_UPROBE_SESSION of
+// include/uapi/linux/bpf.h, which cilium/ebpf has no name for. Linux 6.13.
+const attachTraceUprobeSession = ebpf.AttachType(57)
 
 // neutral returns what a program of this type returns so that everything goes
 // on as if it weren't attached, or an error that says why there is no such
@@ -57,7 +55,7 @@ func neutral(typ ebpf.ProgramType, attach ebpf.AttachType) (int32, error) {
 	case ebpf.Tracing:
 		switch attach {
 		case ebpf.AttachTraceRawTp, // ignored, as for RawTracepoint
-			ebpf.AttachTraceFEntry, ebpf.AttachTraceFExit, attachTraceFSession, // must be 0
+			ebpf.AttachTraceFEntry, ebpf.AttachTraceFExit, // must be 0
 			ebpf.AttachModifyReturn: // 0 runs the function (arch/x86/net/bpf_jit_comp.c, invoke_bpf_mod_ret)
 			return 0, nil
 		case ebpf.AttachTraceIter:
@@ -65,15 +63,12 @@ func neutral(typ ebpf.ProgramType, attach ebpf.AttachType) (int32, error) {
 		}
 
 	case ebpf.LSM:
-		switch attach {
-		case ebpf.AttachLSMMac:
+		if attach == ebpf.AttachLSMMac { // cilium/ebpf can't load programs of the other kind, for cgroups
 			return 0, nil // run like fmod_ret; 0 goes on to the hook's own default (kernel/bpf/bpf_lsm.c)
-		case ebpf.AttachLSMCgroup:
-			return 1, nil // as below (kernel/bpf/cgroup.c, __cgroup_bpf_run_lsm_current)
 		}
 
-	// 1 allows; void hooks must return it (kernel/bpf/cgroup.c,
-	// bpf_prog_run_array_cg). 2 and 3 say more about binding.
+	// 1 allows (kernel/bpf/cgroup.c, bpf_prog_run_array_cg). 2 and 3 say more
+	// about binding.
 	case ebpf.CGroupSock, ebpf.CGroupSockAddr, ebpf.CGroupDevice, ebpf.CGroupSysctl:
 		return 1, nil
 

@@ -88,10 +88,8 @@ var filterTypes = []struct {
 	{ebpf.Tracing, ebpf.AttachTraceRawTp, 0},
 	{ebpf.Tracing, ebpf.AttachTraceFEntry, 0},
 	{ebpf.Tracing, ebpf.AttachTraceFExit, 0},
-	{ebpf.Tracing, 58, 0}, // fsession
 	{ebpf.Tracing, ebpf.AttachModifyReturn, 0},
 	{ebpf.LSM, ebpf.AttachLSMMac, 0},
-	{ebpf.LSM, ebpf.AttachLSMCgroup, 1},
 	{ebpf.CGroupSock, ebpf.AttachCGroupInetSockCreate, 1},
 	{ebpf.CGroupSockAddr, ebpf.AttachCGroupInet4Connect, 1},
 	{ebpf.CGroupDevice, ebpf.AttachCGroupDevice, 1},
@@ -142,6 +140,7 @@ func TestFilterTypes(t *testing.T) {
 		{ebpf.Tracing, ebpf.AttachTraceIter, "iterator"},
 		{ebpf.Tracing, ebpf.AttachNone, "not known"},
 		{ebpf.LSM, ebpf.AttachNone, "not known"},
+		{ebpf.LSM, ebpf.AttachLSMCgroup, "not known"},
 		{ebpf.Kprobe, 1000, "not known"},
 		{ebpf.Netfilter + 1, 0, "not known"},
 		{ebpf.WindowsXDP, 0, "not known"},
