@@ -519,7 +519,11 @@ func TestLoadAndAttachFreplace(t *testing.T) {
 		if got := mustVerdict(t, target); got != "XDP_PASS" {
 			t.Errorf("the program alone returns %s", got)
 		}
-		_, err := bpfx.LoadAndAttach(spec, &bpfx.AttachOptions{Target: target.Program})
+		_, err := bpfx.LoadAndAttach(spec, &bpfx.AttachOptions{Target: new(ebpf.Program)})
+		if err == nil || !strings.Contains(err.Error(), "target: nil program") {
+			t.Errorf("a target that isn't loaded: %v", err)
+		}
+		_, err = bpfx.LoadAndAttach(spec, &bpfx.AttachOptions{Target: target.Program})
 		if err == nil || !strings.Contains(err.Error(), `program "deny" (section "freplace/decide"): program "again" is for freplace "ask":"decide"`) {
 			t.Errorf("two programs for one function: %v", err)
 		}

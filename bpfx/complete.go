@@ -137,19 +137,20 @@ func (p *plan) completeFreplace(name string, spec *ebpf.ProgramSpec, h Freplace)
 	if h.Target == nil {
 		h.Target = p.opts.Target
 	}
-	if h.Target == nil && p.loaded {
-		return h, nil // it goes where it was loaded for
-	}
-	if h.Target == nil {
+	if h.Target == nil && (!p.loaded || checkProgram(spec.AttachTarget) == nil) {
 		h.Target = spec.AttachTarget
+	}
+	if h.Target == nil && p.loaded {
+		return h, nil // it goes where it was loaded for, if it never did before
 	}
 	switch {
 	case h.Target == nil:
 		return h, fmt.Errorf("no program whose function to replace: set Target or Hooks[%q]", name)
-	case h.Target.FD() < 0:
-		return h, fmt.Errorf("target: %w", errClosedProgram)
 	case h.Func == "":
 		return h, fmt.Errorf("no function to replace: the section name doesn't say which (freplace/FUNCTION); set Func of Hooks[%q]", name)
+	}
+	if err := checkProgram(h.Target); err != nil {
+		return h, fmt.Errorf("target: %w", err)
 	}
 	return h, nil
 }
