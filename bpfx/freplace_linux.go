@@ -3,7 +3,6 @@ package bpfx
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -16,14 +15,14 @@ func (h Freplace) Attach(p *ebpf.Program) (*Attachment, error) {
 	if err := checkProgram(p, ebpf.Extension); err != nil {
 		return nil, err
 	}
-	fn := h.Func
-	switch {
-	case h.Target == nil:
-		fn = "" // goes with a target only
-	case h.Target.FD() < 0:
-		return nil, fmt.Errorf("target: %w", os.ErrClosed)
-	case fn == "":
-		return nil, errors.New("no function to replace: set Func")
+	fn := ""
+	if h.Target != nil {
+		if err := checkProgram(h.Target); err != nil {
+			return nil, fmt.Errorf("target: %w", err)
+		}
+		if fn = h.Func; fn == "" { // it goes with a target only
+			return nil, errors.New("no function to replace: set Func")
+		}
 	}
 	l, err := link.AttachFreplace(h.Target, fn, p)
 	switch {

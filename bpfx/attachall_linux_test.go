@@ -1,0 +1,565 @@
+package bpfx_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/bpfx"
+	"github.com/bpfx/go/internal/testprogs"
+	"github.com/bpfx/go/internal/testprogs/sections"
+	"github.com/bpfx/go/internal/testutil"
+)
+
+// sectionsTest is an object of package sections.
+type sectionsTest struct {
+	name    string
+	load    func() (*ebpf.CollectionSpec, error)
+	since   string
+	configs []string
+	// opts may use the test's own network namespace.
+	opts func(testing.TB) *bpfx.AttachOptions
+	// hooks are what each program is attached to.
+	hooks map[string]string
+	// fire makes all of the programs run that are in runs.
+	fire func(testing.TB)
+	runs []string
+}
+
+func noOptions(testing.TB) *bpfx.AttachOptions { return nil }
+
+var sectionsTests = []sectionsTest{
+	{
+		name: "tracing", load: sections.LoadTracing, since: "5.7", opts: noOptions,
+		hooks: map[string]string{
+			"raw_fork": `raw_tracepoint "sched_process_fork"`,
+			"raw_exec": `raw_tracepoint "sched_process_exec"`,
+			"btf_fork": `tp_btf "sched_process_fork"`,
+			"enter":    `fentry "inet_dgram_connect"`,
+			"leave":    `fexit "inet_dgram_connect"`,
+			"permit":   `fmod_ret "security_socket_connect"`,
+		},
+		fire: func(tb testing.TB) { sendUDP(tb); getconf(tb) },
+		runs: []string{"raw_fork", "raw_exec", "btf_fork", "enter", "leave", "permit"},
+	},
+	{
+		name: "probes", load: sections.LoadProbes, since: "4.17", configs: kprobes, opts: noOptions,
+		hooks: map[string]string{
+			"connect_enter": `kprobe "inet_dgram_connect"`,
+			"connect_leave": `kretprobe "inet_dgram_connect"`,
+			"getpgid_enter": `kprobe "sys_getpgid"`,
+			"getpgid_leave": `kretprobe "sys_getpgid"`,
+			"fork":          `tracepoint "sched/sched_process_fork"`,
+			"exec":          `tracepoint "sched/sched_process_exec"`,
+			"confstr_enter": `uprobe "LIBC":"confstr"`,
+			"confstr_leave": `uretprobe "LIBC":"confstr"`,
+		},
+		fire: func(tb testing.TB) { sendUDP(tb); getpgid(tb); getconf(tb) },
+		runs: []string{
+			"connect_enter", "connect_leave", "getpgid_enter", "getpgid_leave", "fork", "exec", "confstr_enter", "confstr_leave",
+		},
+	},
+	{
+		name: "multi", load: sections.LoadMulti, since: "5.18", configs: []string{"CONFIG_FPROBE"}, opts: noOptions,
+		hooks: map[string]string{
+			"many_enter": `kprobe.multi "inet_dgram_*"`,
+			"one_leave":  `kretprobe.multi "inet_dgram_connect"`,
+		},
+		fire: sendUDP,
+		runs: []string{"many_enter", "one_leave"},
+	},
+	{
+		name: "network", load: sections.LoadNetwork, since: "5.9",
+		opts: networkOptions,
+		hooks: map[string]string{
+			"first":         `xdp "lo"`,
+			"in":            `tcx/ingress "lo"`,
+			"out":           `tcx/egress "lo"`,
+			"group_out":     `cgroup_skb/egress "CGROUP"`,
+			"group_connect": `cgroup/connect4 "CGROUP"`,
+			"group_ops":     `sockops "CGROUP"`,
+			"lookup":        `sk_lookup netns current`,
+			"dissect":       `flow_dissector netns current`,
+			"message":       `sk_msg SockMap(sockets)`,
+			"parse":         `sk_skb/stream_parser SockHash(peers)`,
+			"judge":         `sk_skb/stream_verdict SockHash(peers)`,
+			"sample":        `perf_event cpu-clock at 999 Hz`,
+			"filter":        `netfilter ipv4/local_out priority 7`,
+		},
+		fire: func(tb testing.TB) { sendUDP(tb) },
+		runs: []string{"first", "in", "out", "lookup", "filter"},
+	},
+}
+
+// networkOptions skips what this kernel is too old for: one program need not
+// keep the others from being attached.
+func networkOptions(tb testing.TB) *bpfx.AttachOptions {
+	opts := &bpfx.AttachOptions{
+		Interface: "lo",
+		Cgroup:    testutil.Cgroup(tb),
+		Map:       "sockets",
+		Maps:      map[string]string{"parse": "peers", "judge": "peers"},
+		PerfEvent: bpfx.PerfEvent{Frequency: 999},
+		Netfilter: &bpfx.Netfilter{Hook: bpfx.NetfilterLocalOut, Priority: 7},
+		LoadOnly:  []string{"next", "raw"},
+	}
+	for since, names := range map[string][]string{"6.6": {"in", "out"}, "6.4": {"filter"}} {
+		if !testutil.KernelAtLeast(tb, since) {
+			opts.Skip = append(opts.Skip, names...)
+		}
+	}
+	return opts
+}
+
+func TestLoadAndAttach(t *testing.T) {
+	for _, tt := range sectionsTests {
+		t.Run(tt.name, func(t *testing.T) { testSections(t, tt) })
+	}
+}
+
+func testSections(t *testing.T, tt sectionsTest) {
+	testutil.Netns(t)
+	spec, err := tt.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := links(t)
+	opts := tt.opts(t)
+	a, err := bpfx.LoadAndAttach(spec, opts)
+	skipSections(t, tt, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+
+	got := make(map[string]string)
+	for i, p := range a.Programs {
+		got[p.Program] = mask(p.Hook.String(), opts)
+		if i > 0 && a.Programs[i-1].Program >= p.Program {
+			t.Errorf("%s was attached after %s", p.Program, a.Programs[i-1].Program)
+		}
+		if l, ok := p.Attachment.Link(); ok != (p.LinkID != 0) || ok && !slices.Contains(links(t), p.LinkID) {
+			t.Errorf("%s: link %v, LinkID %d", p.Program, l, p.LinkID)
+		}
+		if !a.Collection.Programs[p.Program].Attached() {
+			t.Errorf("%s: not in the record of its program", p.Program)
+		}
+		if !strings.Contains(a.String(), p.Hook.String()) {
+			t.Errorf("%v isn't in:\n%v", p.Hook, a)
+		}
+	}
+	var skip []string
+	if opts != nil {
+		skip = opts.Skip
+	}
+	for name, hook := range tt.hooks {
+		if got[name] != hook && !slices.Contains(skip, name) {
+			t.Errorf("%s is attached to %q, want %q", name, got[name], hook)
+		}
+	}
+	t.Logf("\n%v", a)
+	mustAllRun(t, tt, a.Collection, skip)
+
+	if err := a.Close(); err != nil {
+		t.Error("Close:", err)
+	}
+	if err := a.Close(); err != nil {
+		t.Error("second Close:", err)
+	}
+	mustHaveLinks(t, before)
+}
+
+// mask returns what a hook prints, without what differs from machine to
+// machine.
+func mask(hook string, opts *bpfx.AttachOptions) string {
+	if i := strings.Index(hook, "libc.so.6"); i >= 0 {
+		dir := hook[:i]
+		hook = hook[:strings.Index(hook, `"`)+1] + "LIBC" + strings.TrimPrefix(hook, dir+"libc.so.6")
+	}
+	if opts != nil && opts.Cgroup != "" {
+		hook = strings.ReplaceAll(hook, opts.Cgroup, "CGROUP")
+	}
+	hook, _, _ = strings.Cut(hook, "#") // the descriptor of a map
+	return hook
+}
+
+// skipSections skips if the kernel can't have all of the object.
+func skipSections(t *testing.T, tt sectionsTest, err error) {
+	t.Helper()
+	testutil.SkipIfNotSupported(t, err, tt.name, tt.since, tt.configs...)
+	if errors.Is(err, unix.EPERM) && (tt.name == "tracing" || tt.name == "multi") && os.Getenv("BPFX_VMTEST") == "" {
+		// Seen on a vendor's kernel, before the verifier runs and as root.
+		t.Skipf("skipping %s: this kernel refuses it even to root (%v; try another kernel: go run ./vmtest)", tt.name, err)
+	}
+}
+
+// mustAllRun fires and wants each program to have run.
+func mustAllRun(t *testing.T, tt sectionsTest, c *bpfx.Collection, skip []string) {
+	t.Helper()
+	stats, err := ebpf.EnableStats(unix.BPF_STATS_RUN_TIME)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stats.Close()
+	tt.fire(t)
+	for _, name := range tt.runs {
+		if slices.Contains(skip, name) {
+			continue
+		}
+		testutil.Eventually(t, name+" ran", func() bool { return runCount(t, c.Programs[name]) > 0 })
+	}
+}
+
+// runCount returns how often p ran while statistics were enabled.
+func runCount(tb testing.TB, p interface {
+	Stats() (*ebpf.ProgramStats, error)
+}) uint64 {
+	tb.Helper()
+	s, err := p.Stats()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s.RunCount
+}
+
+// getconf runs a program that calls confstr of the C library.
+func getconf(tb testing.TB) {
+	tb.Helper()
+	if out, err := exec.Command("getconf", "PATH").CombinedOutput(); err != nil {
+		tb.Fatalf("getconf: %v: %s", err, out)
+	}
+}
+
+// links returns the ids of all links there are.
+func links(tb testing.TB) []link.ID {
+	tb.Helper()
+	var ids []link.ID
+	it := new(link.Iterator)
+	defer it.Close()
+	for it.Next() {
+		ids = append(ids, it.ID)
+	}
+	if err := it.Err(); err != nil {
+		tb.Fatal(err)
+	}
+	return ids
+}
+
+// mustHaveLinks waits until there are no links but these.
+func mustHaveLinks(tb testing.TB, want []link.ID) {
+	tb.Helper()
+	testutil.Eventually(tb, fmt.Sprintf("no links but %v", want), func() bool { return slices.Equal(links(tb), want) })
+}
+
+// rawSpec returns an object of n programs for raw tracepoints, p0 to p(n-1).
+func rawSpec(n int) *ebpf.CollectionSpec {
+	spec := &ebpf.CollectionSpec{Programs: make(map[string]*ebpf.ProgramSpec)}
+	for i := range n {
+		p := bpfx.RawTracepoint{}.Spec(ret(0))
+		p.Name = fmt.Sprintf("p%d", i)
+		p.AttachTo = "sched_process_fork"
+		spec.Programs[p.Name] = p
+	}
+	return spec
+}
+
+// TestAttachAllFaults fails to attach one program after the other, and wants
+// nothing to stay attached.
+func TestAttachAllFaults(t *testing.T) {
+	testutil.NeedRoot(t)
+	const n = 4
+	before := links(t)
+	for i := range n {
+		failed := bpfx.HookFunc("nowhere", func(*ebpf.Program) (*bpfx.Attachment, error) { return nil, errFn })
+		opts := &bpfx.AttachOptions{Hooks: map[string]bpfx.Hook{fmt.Sprintf("p%d", i): failed}}
+		a, err := bpfx.LoadAndAttach(rawSpec(n), opts)
+		mustFail(t, a, err, i)
+		mustHaveLinks(t, before)
+
+		c, err := bpfx.LoadCollection(rawSpec(n), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err = c.AttachAll(opts)
+		mustFail(t, a, err, i)
+		for name, p := range c.Programs {
+			if p.Attached() {
+				t.Errorf("%d: %s is still attached", i, name)
+			}
+		}
+		mustHaveLinks(t, before)
+		if a, err = c.AttachAll(nil); err != nil || len(a.Programs) != n {
+			t.Errorf("after a failure AttachAll() = %v, %v", a, err)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		mustHaveLinks(t, before)
+		if err := a.Close(); err != nil {
+			t.Error("Close after the collection's:", err)
+		}
+	}
+}
+
+func mustFail(t *testing.T, a *bpfx.Attached, err error, i int) {
+	t.Helper()
+	var pe *bpfx.ProgramError
+	var ae *bpfx.AttachError
+	if a != nil || !errors.As(err, &pe) || pe.Program != fmt.Sprintf("p%d", i) || !errors.As(err, &ae) || !errors.Is(err, errFn) {
+		t.Errorf("%d: %v, %v; want a ProgramError with an AttachError", i, a, err)
+	}
+	if want := fmt.Sprintf(`program "p%d": attach to nowhere: fn`, i); err == nil || err.Error() != want {
+		t.Errorf("error %q, want %q", err, want)
+	}
+}
+
+// TestAttachAllDetachFails joins the errors of detaching to the others.
+func TestAttachAllDetachFails(t *testing.T) {
+	testutil.NeedRoot(t)
+	sticky := bpfx.HookFunc("sticky", func(*ebpf.Program) (*bpfx.Attachment, error) {
+		return bpfx.AttachmentFunc(func() error { return errClose }), nil
+	})
+	failed := bpfx.HookFunc("nowhere", func(*ebpf.Program) (*bpfx.Attachment, error) { return nil, errFn })
+	opts := &bpfx.AttachOptions{Hooks: map[string]bpfx.Hook{"p0": sticky, "p1": failed}}
+	if _, err := bpfx.LoadAndAttach(rawSpec(2), opts); !errors.Is(err, errFn) || !errors.Is(err, errClose) {
+		t.Errorf("LoadAndAttach() = %v, want both errors", err)
+	}
+	delete(opts.Hooks, "p1")
+	a, err := bpfx.LoadAndAttach(rawSpec(2), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(); !errors.Is(err, errClose) || !strings.Contains(err.Error(), `program "p0": detach from sticky`) {
+		t.Errorf("Close() = %v, want %v", err, errClose)
+	}
+	if a.Collection.Programs["p1"].Attached() {
+		t.Error("p1 is still attached")
+	}
+}
+
+// TestAttachedOrder attaches in the order of names and detaches the other way
+// round.
+func TestAttachedOrder(t *testing.T) {
+	testutil.NeedRoot(t)
+	var log []string
+	opts := &bpfx.AttachOptions{Hooks: make(map[string]bpfx.Hook)}
+	for i := range 3 {
+		name := fmt.Sprintf("p%d", i)
+		opts.Hooks[name] = bpfx.HookFunc(name, func(*ebpf.Program) (*bpfx.Attachment, error) {
+			log = append(log, "attach "+name)
+			return bpfx.AttachmentFunc(closer(&log, "detach "+name, nil)), nil
+		})
+	}
+	err := bpfx.WithAttachedAll(rawSpec(3), opts, func(*bpfx.Attached) error { return errFn })
+	if err != errFn { //nolint:errorlint // the very same error
+		t.Errorf("WithAttachedAll() = %v, want %v", err, errFn)
+	}
+	want := "attach p0, attach p1, attach p2, detach p2, detach p1, detach p0"
+	if got := strings.Join(log, ", "); got != want {
+		t.Errorf("%s; want %s", got, want)
+	}
+	if err := bpfx.WithAttachedAll(rawSpec(1), nil, nil); err == nil {
+		t.Error("WithAttachedAll(nil) = nil")
+	}
+	called := false
+	err = bpfx.WithAttachedAll(rawSpec(1), &bpfx.AttachOptions{Skip: []string{"x"}}, func(*bpfx.Attached) error { called = true; return nil })
+	if called || err == nil {
+		t.Errorf("WithAttachedAll() = %v, called: %v", err, called)
+	}
+}
+
+// TestLoadAndAttachSpec leaves the spec as it was, and loads what hooks ask
+// for.
+func TestLoadAndAttachSpec(t *testing.T) {
+	testutil.Netns(t)
+	spec, err := testprogs.LoadTestprogs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := *spec.Programs["mark"]
+	opts := &bpfx.AttachOptions{
+		Interface: "lo",
+		Skip:      []string{"drop", "pass"},
+		LoadOnly:  []string{"jump"},
+		Hooks:     map[string]bpfx.Hook{"mark": bpfx.RawTracepoint{Name: "sched_process_fork"}},
+	}
+	// As a raw tracepoint, the program may not write to its context.
+	if a, err := bpfx.LoadAndAttach(spec, opts); a != nil || err == nil || !strings.Contains(err.Error(), "mark") {
+		t.Errorf("LoadAndAttach() = %v, %v; want that the verifier rejects mark", a, err)
+	}
+	cgroup := testutil.Cgroup(t)
+	opts.Hooks["mark"] = bpfx.Cgroup{Path: cgroup, AttachType: ebpf.AttachCGroupInetEgress}
+	a, err := bpfx.LoadAndAttach(spec, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if got := a.Collection.Programs["mark"].Type(); got != ebpf.CGroupSKB {
+		t.Errorf("mark is of type %v, want CGroupSKB", got)
+	}
+	if len(spec.Programs) != 5 || spec.Programs["mark"].Type != before.Type || spec.Programs["mark"].AttachType != before.AttachType {
+		t.Errorf("the spec was changed: %v", spec.Programs["mark"])
+	}
+	if len(a.Collection.Programs) != 3 {
+		t.Errorf("loaded %v, want count, jump and mark", a.Collection.Programs)
+	}
+	want := []string{"PROGRAM  LINK", "count", "mark", "drop     -     not attached: named in Skip", "jump     -     not attached: named in LoadOnly"}
+	for _, s := range want {
+		if !strings.Contains(a.String(), s) {
+			t.Errorf("no %q in:\n%v", s, a)
+		}
+	}
+	// The object's spec says now what it was loaded for.
+	if _, err := a.Collection.AttachAll(&bpfx.AttachOptions{
+		Interface: "lo", LoadOnly: []string{"jump", "count"}, Hooks: map[string]bpfx.Hook{"mark": bpfx.TCX{}},
+	}); err == nil || !strings.Contains(err.Error(), "use LoadAndAttach") {
+		t.Errorf("AttachAll() = %v, want that mark was loaded for something else", err)
+	}
+}
+
+// TestAttachAllPlaces has places that aren't there. All are reported, before
+// anything is loaded.
+func TestAttachAllPlaces(t *testing.T) {
+	testutil.Netns(t)
+	spec := &ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{
+		"a": bpfx.XDP{}.Spec(nil), "b": bpfx.Cgroup{}.Spec(nil), "c": bpfx.SkLookup{}.Spec(nil),
+		"d": bpfx.Kprobe{}.Spec(nil), "e": bpfx.KprobeMulti{}.Spec(nil), "f": bpfx.UprobeMulti{}.Spec(nil), "g": bpfx.TCX{}.Spec(nil),
+	}}
+	_, err := bpfx.LoadAndAttach(spec, &bpfx.AttachOptions{
+		Interface: "bpfx-none", Cgroup: "/proc", Netns: bpfx.Netns{Path: "/bpfx/none"},
+		Hooks: map[string]bpfx.Hook{
+			"d": bpfx.Uprobe{Path: "/bpfx/none", Symbol: "f"},
+			"e": bpfx.KprobeMulti{Symbols: []string{"a"}, Cookies: []uint64{1, 2}},
+			"f": bpfx.UprobeMulti{Path: "/proc/self/exe", Pattern: "no_such_function_*"},
+			"g": bpfx.TCX{Index: 4711},
+		},
+	})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	want := []string{
+		`program "a": xdp "bpfx-none": interface "bpfx-none": no such device`,
+		`program "b": cgroup_skb/ingress "/proc": /proc is not in a cgroup2 hierarchy`,
+		`program "c": sk_lookup netns "/bpfx/none": stat /bpfx/none: no such file`,
+		`program "d": Hooks: uprobe "/bpfx/none":"f": stat /bpfx/none: no such file`,
+		`program "e": Hooks: kprobe.multi "a": 2 Cookies for 1 Symbols`,
+		`program "f": Hooks: uprobe.multi "/proc/self/exe":"no_such_function_*": pattern "no_such_function_*" matches none`,
+		`program "g": Hooks: tcx/ingress interface 4711: interface with index 4711: no such device`,
+	}
+	if len(lines) != len(want) {
+		t.Fatalf("%d findings, want %d:\n%v", len(lines), len(want), err)
+	}
+	for i := range want {
+		if !strings.HasPrefix(lines[i], want[i]) {
+			t.Errorf("finding %q, want %q", lines[i], want[i])
+		}
+	}
+	for _, is := range []error{unix.ENODEV, unix.EBADF, os.ErrNotExist} {
+		if !errors.Is(err, is) {
+			t.Errorf("%v isn't in the error", is)
+		}
+	}
+}
+
+func TestAttachAllBadInput(t *testing.T) {
+	if _, err := bpfx.LoadAndAttach(nil, nil); err == nil {
+		t.Error("LoadAndAttach(nil) = nil")
+	}
+	for _, c := range []*bpfx.Collection{nil, {}, {Spec: rawSpec(1)}} {
+		if a, err := c.AttachAll(nil); a != nil || err == nil {
+			t.Errorf("AttachAll() = %v, %v", a, err)
+		}
+	}
+	var a *bpfx.Attached
+	if err := a.Close(); err != nil || a.String() == "" {
+		t.Errorf("Close() of nil = %v", err)
+	}
+	testutil.NeedRoot(t)
+	a, err := bpfx.LoadAndAttach(&ebpf.CollectionSpec{}, nil)
+	if err != nil || len(a.Programs) != 0 || a.String() != "PROGRAM  LINK  HOOK" {
+		t.Errorf("LoadAndAttach() of an empty object = %v, %v", a, err)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+	c, err := bpfx.LoadCollection(rawSpec(1), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := c.AttachAll(nil); a != nil || !errors.Is(err, os.ErrClosed) {
+		t.Errorf("AttachAll() after Close = %v, %v; want os.ErrClosed", a, err)
+	}
+}
+
+// TestLoadAndAttachFreplace replaces a function of a program that is loaded.
+func TestLoadAndAttachFreplace(t *testing.T) {
+	testutil.Netns(t)
+	targets, err := sections.LoadTarget()
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := sections.LoadReplace()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = bpfx.WithCollection(targets, func(c *bpfx.Collection) error {
+		target := c.Programs["ask"]
+		if got := mustVerdict(t, target); got != "XDP_PASS" {
+			t.Errorf("the program alone returns %s", got)
+		}
+		_, err := bpfx.LoadAndAttach(spec, &bpfx.AttachOptions{Target: new(ebpf.Program)})
+		if err == nil || !strings.Contains(err.Error(), "target: nil program") {
+			t.Errorf("a target that isn't loaded: %v", err)
+		}
+		_, err = bpfx.LoadAndAttach(spec, &bpfx.AttachOptions{Target: target.Program})
+		if err == nil || !strings.Contains(err.Error(), `program "deny" (section "freplace/decide"): program "again" is for freplace "ask":"decide"`) {
+			t.Errorf("two programs for one function: %v", err)
+		}
+		err = bpfx.WithAttachedAll(spec, &bpfx.AttachOptions{Target: target.Program, Skip: []string{"again"}}, func(a *bpfx.Attached) error {
+			if got := mustVerdict(t, target); got != "XDP_DROP" {
+				t.Errorf("with its function replaced the program returns %s", got)
+			}
+			if err := a.Programs[0].Attachment.Close(); err != nil {
+				return err
+			}
+			// Loaded, it goes where it was loaded for.
+			b, err := a.Collection.AttachAll(nil)
+			if err != nil {
+				return err
+			}
+			if got := mustVerdict(t, target); got != "XDP_DROP" {
+				t.Errorf("attached again, the program returns %s", got)
+			}
+			return b.Close()
+		})
+		return err
+	})
+	if errors.Is(err, unix.EPERM) && os.Getenv("BPFX_VMTEST") == "" {
+		t.Skipf("skipping freplace: this kernel refuses it even to root (%v; try another kernel: go run ./vmtest)", err)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// mustVerdict runs p over a packet.
+func mustVerdict(t *testing.T, p *bpfx.Program) string {
+	t.Helper()
+	res, err := p.Run(bpfx.RunInput{Data: make([]byte, 64)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.Verdict
+}

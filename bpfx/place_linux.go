@@ -1,0 +1,87 @@
+package bpfx
+
+import (
+	"errors"
+	"os"
+)
+
+// checkPlace returns an error if it can be told now that nothing can be
+// attached to h, because the place isn't there.
+func checkPlace(h Hook) error {
+	switch h := h.(type) {
+	case XDP:
+		return checkInterface(h.Interface, h.Index)
+	case TCX:
+		return checkInterface(h.Interface, h.Index)
+	case Netkit:
+		return checkInterface(h.Interface, h.Index)
+	case Cgroup:
+		return checkCgroup(h.Path)
+	case LSM:
+		return checkLSM()
+	case SkLookup:
+		return h.Netns.check()
+	case FlowDissector:
+		return h.Netns.check()
+	case Uprobe:
+		return checkFile(h.Path)
+	case Uretprobe:
+		return checkFile(h.Path)
+	case UprobeMulti:
+		return h.check()
+	case UretprobeMulti:
+		return UprobeMulti(h).check()
+	case KprobeMulti:
+		return h.check()
+	case KretprobeMulti:
+		return KprobeMulti(h).check()
+	case KprobeSession:
+		return KprobeMulti(h).check()
+	}
+	return nil
+}
+
+func checkInterface(name string, index int) error {
+	_, err := interfaceIndex(name, index)
+	return err
+}
+
+func checkFile(path string) error {
+	_, err := os.Stat(path)
+	return err
+}
+
+func (n Netns) check() error {
+	if n.Path == "" {
+		return nil
+	}
+	return checkFile(n.Path)
+}
+
+func (h UprobeMulti) check() error {
+	if err := checkFile(h.Path); err != nil {
+		return err
+	}
+	_, err := h.symbols()
+	return err
+}
+
+// check looks for functions that match the pattern. A kernel that doesn't tell
+// which it can trace may still have reason to refuse, so that is left to
+// Attach.
+func (h KprobeMulti) check() error {
+	_, err := multiSymbols(h.Pattern, h.Symbols, h.Cookies, func() ([]string, error) {
+		names, err := tracedFunctions()
+		if err != nil {
+			err = &untold{err}
+		}
+		return names, err
+	})
+	if errors.As(err, new(*untold)) {
+		return nil
+	}
+	return err
+}
+
+// untold is an error of tracedFunctions.
+type untold struct{ error }

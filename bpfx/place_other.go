@@ -1,0 +1,6 @@
+//go:build !linux
+
+package bpfx
+
+// checkPlace leaves it to Attach, which needs Linux.
+func checkPlace(Hook) error { return nil }
