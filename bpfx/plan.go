@@ -17,7 +17,7 @@ type plan struct {
 	opts     *AttachOptions
 	loaded   bool // the object is loaded already
 	programs []planned
-	findings []finding
+	complaints []complaint
 }
 
 // planned is what is to become of one program.
@@ -30,8 +30,8 @@ type planned struct {
 	changed       bool   // hook says what to load it for
 }
 
-// finding is something that is wrong, and the name that it is sorted by.
-type finding struct {
+// complaint is something that is wrong, and the name that it is sorted by.
+type complaint struct {
 	name string
 	err  error
 }
@@ -50,21 +50,21 @@ func newPlan(spec *ebpf.CollectionSpec, opts *AttachOptions, loaded bool) (*plan
 	}
 	p.checkSlots()
 	p.checkPlaces()
-	slices.SortStableFunc(p.findings, func(a, b finding) int { return cmp.Compare(a.name, b.name) })
-	errs := make([]error, len(p.findings))
-	for i, f := range p.findings {
+	slices.SortStableFunc(p.complaints, func(a, b complaint) int { return cmp.Compare(a.name, b.name) })
+	errs := make([]error, len(p.complaints))
+	for i, f := range p.complaints {
 		errs[i] = f.err
 	}
 	return p, errors.Join(errs...)
 }
 
-// report adds a finding about a program.
+// report adds a complaint about a program.
 func (p *plan) report(name string, err error) {
 	section := ""
 	if s := p.spec.Programs[name]; s != nil {
 		section = s.SectionName
 	}
-	p.findings = append(p.findings, finding{name, &ProgramError{Program: name, Section: section, Err: err}})
+	p.complaints = append(p.complaints, complaint{name, &ProgramError{Program: name, Section: section, Err: err}})
 }
 
 // decide says what is to become of a program.

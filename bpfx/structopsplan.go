@@ -15,7 +15,7 @@ func isStructOps(m *ebpf.MapSpec) bool { return m != nil && m.Type == ebpf.Struc
 func (p *plan) checkStructOps() {
 	for _, name := range sortedKeys(p.spec.Maps) {
 		if isStructOps(p.spec.Maps[name]) && !slices.Contains(p.opts.Skip, name) && !slices.Contains(p.opts.LoadOnly, name) {
-			p.findings = append(p.findings, finding{name, fmt.Errorf(
+			p.complaints = append(p.complaints, complaint{name, fmt.Errorf(
 				"struct_ops map %q isn't attached here: use package structops for it, and name it in Skip (or LoadOnly)", name)})
 		}
 	}
