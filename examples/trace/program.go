@@ -120,7 +120,8 @@ func visit(place int, ret int32) asm.Instructions {
 		asm.StoreMem(asm.RFP, at, asm.R0, asm.DWord),
 		asm.RSh.Imm(asm.R0, 32),
 		asm.JEq.Imm(asm.R0, int32(os.Getpid()), "exit"),
-		asm.StoreImm(asm.RFP, index, int64(place), asm.DWord),
+		asm.StoreImm(asm.RFP, index, int64(place), asm.Word),
+		asm.StoreImm(asm.RFP, index+4, 0, asm.Word),
 
 		asm.LoadMapPtr(asm.R1, 0).WithReference(countsMap),
 		asm.Mov.Reg(asm.R2, asm.RFP),
