@@ -56,6 +56,9 @@ func (f Filter) String() string {
 		for _, r := range f.ranges() {
 			list = append(list, r.String())
 		}
+		if list == nil {
+			list = []string{"none"}
+		}
 		parts = append(parts, "cpu "+strings.Join(list, ","))
 	}
 	if parts == nil {

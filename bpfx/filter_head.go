@@ -38,11 +38,12 @@ func (f Filter) prepend(insns asm.Instructions, ret int32) asm.Instructions {
 }
 
 // head returns the check. It goes on behind its last instruction, labelled
-// pass, with the context in R1 again and also in R6, a register that helpers
-// keep: a slot on the stack would be taken from programs that use all of it.
+// pass, with the context in R1 again. Else it leaves numbers in R0 and R2 to R4
+// and the context in R6, a register that helpers keep: a slot on the stack
+// would be taken from programs that use all of it.
 //
-// Only one jump leads to pass. If there were more, the verifier might walk
-// through the whole program once for each.
+// Only one jump leads to pass, so the verifier goes on to the program only
+// once, whatever it remembers of it by then.
 func (f Filter) head(ret int32, pass, drop string) asm.Instructions {
 	insns := asm.Instructions{asm.Mov.Reg(asm.R6, asm.R1)}
 	if f.PID != 0 || f.TID != 0 {
@@ -87,10 +88,10 @@ func (f Filter) testCPU(pass, drop string) asm.Instructions {
 	}
 	// A bitmap, of which 64 bits at a time are looked at, without jumps.
 	insns = append(insns,
-		asm.Mov.Imm(asm.R1, 0),      // found
-		asm.Mov.Reg(asm.R2, asm.R0), // word of the bitmap
-		asm.RSh.Imm(asm.R2, 6),      //
-		asm.And.Imm(asm.R0, 64-1),   // bit of the word
+		asm.Mov.Imm(asm.R1, 0), // found
+		asm.Mov.Reg(asm.R2, asm.R0),
+		asm.RSh.Imm(asm.R2, 6),    // word of the bitmap
+		asm.And.Imm(asm.R0, 64-1), // bit of the word
 	)
 	var words [maxCPUs / 64]uint64
 	for _, cpu := range f.CPUs {
@@ -101,7 +102,7 @@ func (f Filter) testCPU(pass, drop string) asm.Instructions {
 			continue
 		}
 		insns = append(insns,
-			asm.Mov.Reg(asm.R3, asm.R2), // 1 if it is this word: only 0 - 1 has the sign bit set
+			asm.Mov.Reg(asm.R3, asm.R2), // becomes 1 if it is this word: 0 - 1 has the sign bit set
 			asm.Xor.Imm(asm.R3, int32(i)),
 			asm.Sub.Imm(asm.R3, 1),
 			asm.RSh.Imm(asm.R3, 63),

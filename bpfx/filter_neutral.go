@@ -40,8 +40,8 @@ func neutral(typ ebpf.ProgramType, attach ebpf.AttachType) (int32, error) {
 		case ebpf.AttachNone, ebpf.AttachPerfEvent:
 			return 1, nil // as above
 		case ebpf.AttachTraceKprobeMulti, ebpf.AttachTraceUprobeMulti:
-			// Newer kernels ignore it. To older ones, such as 6.6, 1 from a
-			// uprobe.multi program means to remove the probe from the process
+			// Ignored by the kernels of today. To the first ones, of 6.6 and later,
+			// 1 from a uprobe.multi program means to remove the probe from the process
 			// (kernel/trace/bpf_trace.c, uprobe_multi_link_handler;
 			// kernel/events/uprobes.c, handler_chain, UPROBE_HANDLER_REMOVE).
 			return 0, nil

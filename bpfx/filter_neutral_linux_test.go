@@ -129,8 +129,8 @@ func TestFilterModifyReturn(t *testing.T) {
 	}
 }
 
-// A uprobe.multi program stays attached to a process that it leaves out: it
-// must not return what removes the probe on some kernels.
+// A uprobe.multi program stays attached to a process after it left out one of
+// its threads.
 func TestFilterUprobeMulti(t *testing.T) {
 	needInitialPIDs(t)
 	testutil.NeedKernel(t, "6.6", "uprobe.multi")

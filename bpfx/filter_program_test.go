@@ -13,6 +13,11 @@ import (
 	"github.com/bpfx/go/bpfx"
 )
 
+// constant returns a program that returns n.
+func constant(n int32) asm.Instructions {
+	return asm.Instructions{asm.Mov.Imm(asm.R0, n), asm.Return()}
+}
+
 // wire returns insns as the kernel takes them.
 func wire(tb testing.TB, insns asm.Instructions) []byte {
 	tb.Helper()

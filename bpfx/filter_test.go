@@ -23,6 +23,7 @@ func TestFilterString(t *testing.T) {
 		"pid 42":                      {PID: 42},
 		"tid 43":                      {TID: 43},
 		"cpu 0":                       {CPUs: []int{0}},
+		"cpu none":                    {CPUs: []int{}},
 		"cpu 0-3,6,8-9":               {CPUs: []int{9, 0, 2, 1, 8, 3, 6, 2}},
 		"pid 42, tid 43, cpu 1,8191":  {PID: 42, TID: 43, CPUs: []int{8191, 1}},
 		"pid -1, tid -2, cpu -4--3,7": {PID: -1, TID: -2, CPUs: []int{7, -3, -4}},
@@ -35,7 +36,7 @@ func TestFilterString(t *testing.T) {
 
 func TestFilterErrors(t *testing.T) {
 	good := func() *ebpf.ProgramSpec {
-		return &ebpf.ProgramSpec{Name: "prog", Type: ebpf.RawTracepoint, Instructions: ret(0)}
+		return &ebpf.ProgramSpec{Name: "prog", Type: ebpf.RawTracepoint, Instructions: constant(0)}
 	}
 	if _, err := (bpfx.Filter{}).Apply(nil); err == nil || !strings.Contains(err.Error(), "nil program spec") {
 		t.Errorf("Apply(nil) = %v", err)
@@ -100,7 +101,7 @@ func TestFilterTypes(t *testing.T) {
 	taken := make(map[ebpf.ProgramType]bool)
 	for _, tt := range filterTypes {
 		taken[tt.typ] = true
-		spec := &ebpf.ProgramSpec{Type: tt.typ, AttachType: tt.attach, Instructions: ret(7)}
+		spec := &ebpf.ProgramSpec{Type: tt.typ, AttachType: tt.attach, Instructions: constant(7)}
 		out, err := bpfx.Filter{PID: 42}.Apply(spec)
 		if err != nil {
 			t.Errorf("%v, %v: %v", tt.typ, tt.attach, err)
@@ -127,7 +128,7 @@ func TestFilterTypes(t *testing.T) {
 		if taken[typ] {
 			continue
 		}
-		_, err := bpfx.Filter{CPUs: []int{0}}.Apply(&ebpf.ProgramSpec{Name: "p", Type: typ, Instructions: ret(0)})
+		_, err := bpfx.Filter{CPUs: []int{0}}.Apply(&ebpf.ProgramSpec{Name: "p", Type: typ, Instructions: constant(0)})
 		if err == nil || !strings.Contains(err.Error(), typ.String()+": ") || strings.Contains(err.Error(), "not known") {
 			t.Errorf("%v: Apply() = %v, want why not", typ, err)
 		}
@@ -145,7 +146,7 @@ func TestFilterTypes(t *testing.T) {
 		{ebpf.Netfilter + 1, 0, "not known"},
 		{ebpf.WindowsXDP, 0, "not known"},
 	} {
-		_, err := bpfx.Filter{PID: 1}.Apply(&ebpf.ProgramSpec{Type: tt.typ, AttachType: tt.attach, Instructions: ret(0)})
+		_, err := bpfx.Filter{PID: 1}.Apply(&ebpf.ProgramSpec{Type: tt.typ, AttachType: tt.attach, Instructions: constant(0)})
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%v, %v: Apply() = %v, want %q", tt.typ, tt.attach, err, tt.want)
 		}
@@ -159,7 +160,7 @@ func TestFilterHead(t *testing.T) {
 		{PID: pid}, {TID: tid}, {PID: pid, TID: tid}, {CPUs: []int{0}}, {CPUs: []int{5}}, {CPUs: []int{0, 1, 2}},
 		{CPUs: []int{3, 4, 9, 11, 12}}, {CPUs: []int{0, 63, 64, 127, 192, 8191}}, {CPUs: []int{8128, 65}}, {PID: pid, CPUs: []int{1}}, {TID: tid, CPUs: []int{0, 1, 8191}}, {PID: pid, TID: tid, CPUs: []int{2, 3}},
 	} {
-		out, err := f.Apply(&ebpf.ProgramSpec{Type: ebpf.TracePoint, Instructions: ret(7)})
+		out, err := f.Apply(&ebpf.ProgramSpec{Type: ebpf.TracePoint, Instructions: constant(7)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -225,7 +226,7 @@ func TestFilterMetadata(t *testing.T) {
 	}
 
 	// Without line info the head has none either.
-	plain, err := bpfx.Filter{PID: 42}.Apply(&ebpf.ProgramSpec{Type: ebpf.RawTracepoint, Instructions: ret(0)})
+	plain, err := bpfx.Filter{PID: 42}.Apply(&ebpf.ProgramSpec{Type: ebpf.RawTracepoint, Instructions: constant(0)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +235,7 @@ func TestFilterMetadata(t *testing.T) {
 	}
 
 	// The zero Filter copies, whatever the type.
-	xdp := xdpSpec(2)
+	xdp := &ebpf.ProgramSpec{Type: ebpf.XDP, Instructions: constant(2)}
 	same, err := bpfx.Filter{}.Apply(xdp)
 	if err != nil || same == xdp || !bytes.Equal(wire(t, same.Instructions), wire(t, xdp.Instructions)) {
 		t.Errorf("zero Filter: %v, %v", same, err)

@@ -12,7 +12,7 @@ import (
 //
 // It runs for every process on every CPU. There is no field for a process on
 // purpose: the kernel ignores the one that perf events have when it runs BPF
-// programs, so the program itself has to check.
+// programs, so the program itself has to check. [Filter] makes it.
 //
 // A symbol that doesn't exist or can't be probed gives an error wrapping
 // [os.ErrNotExist] or EINVAL, an ambiguous one EADDRNOTAVAIL. Requires a

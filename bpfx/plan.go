@@ -13,10 +13,10 @@ import (
 
 // A plan is what is to become of the programs of an object.
 type plan struct {
-	spec     *ebpf.CollectionSpec
-	opts     *AttachOptions
-	loaded   bool // the object is loaded already
-	programs []planned
+	spec       *ebpf.CollectionSpec
+	opts       *AttachOptions
+	loaded     bool // the object is loaded already
+	programs   []planned
 	complaints []complaint
 }
 
