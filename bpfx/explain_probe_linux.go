@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -46,7 +47,7 @@ func (m *machine) withoutProbes(kind string) *finding {
 
 // kprobeFailed explains an error of a probe at symbol+offset.
 func (m *machine) kprobeFailed(symbol string, offset uint64, err error) *finding {
-	if !errorsIsAny(err, unix.ENOENT, unix.EINVAL, unix.EADDRNOTAVAIL, unix.ESRCH) {
+	if !errorsIsAny(err, os.ErrNotExist, unix.EINVAL, unix.EADDRNOTAVAIL, unix.ESRCH) {
 		return nil
 	}
 	f, l := m.noFunction(symbol)

@@ -1,6 +1,8 @@
 package bpfx
 
 import (
+	"errors"
+	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -14,7 +16,7 @@ func (m *machine) tracepointFailed(group, name string, err error) *finding {
 	if f := m.noTracefs(); f != nil {
 		return f
 	}
-	if !errorsIsAny(err, unix.ENOENT) {
+	if !errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	return m.noEvent(group, name)
@@ -67,7 +69,7 @@ func (m *machine) noEvent(group, name string) *finding {
 
 // rawTracepointFailed explains an error of attaching to a raw tracepoint.
 func (m *machine) rawTracepointFailed(name string, err error) *finding {
-	if !errorsIsAny(err, unix.ENOENT) {
+	if !errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	// The kernel has a function __traceiter_NAME for each (since Linux 5.10).

@@ -1,0 +1,481 @@
+package bpfx_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/bpfx"
+	"github.com/bpfx/go/internal/testutil"
+)
+
+// mustExplain checks what err prints and what Explain makes of it.
+func mustExplain(t *testing.T, err error, cause string) *bpfx.Diagnosis {
+	t.Helper()
+	d := bpfx.Explain(err)
+	if d == nil || !strings.Contains(d.Cause, cause) || !strings.Contains(err.Error(), d.Cause) {
+		t.Fatalf("Explain(%v) = %+v, want cause %q in both", err, d, cause)
+	}
+	if d.Summary == "" || strings.Contains(d.Summary, d.Cause) || strings.Count(d.String(), "\n") > 4 {
+		t.Errorf("diagnosis:\n%v", d)
+	}
+	t.Logf("%v\n%v", err, d)
+	return d
+}
+
+// attachKprobe attaches a program that does nothing.
+func attachKprobe(t *testing.T, h hook) error {
+	t.Helper()
+	a, err := mustLoad(t, h.Spec(ret(0))).Attach(h)
+	if err == nil {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	return err
+}
+
+func TestExplainSymbol(t *testing.T) {
+	testutil.NeedRoot(t)
+	for _, h := range []hook{bpfx.Kprobe{Symbol: "inet_dgram_conect"}, bpfx.Kretprobe{Symbol: "inet_dgram_conect"}, bpfx.Kretprobe{Symbol: "inet_dgram_conect", MaxActive: 4}} {
+		t.Run(h.String(), func(t *testing.T) {
+			err := attachKprobe(t, h)
+			if errors.Is(err, ebpf.ErrNotSupported) {
+				mustExplain(t, err, "CONFIG_KPROBES")
+				testutil.SkipIfNotSupported(t, err, "kprobe", "4.1", kprobes...)
+			}
+			d := mustExplain(t, err, "no function of that name (nearest: inet_dgram_connect)")
+			if !strings.Contains(d.Remedy, "inet_dgram_connect") || len(d.Evidence) == 0 {
+				t.Errorf("diagnosis:\n%v", d)
+			}
+		})
+	}
+}
+
+// TestExplainProbed probes what exists, but can't be probed.
+func TestExplainProbed(t *testing.T) {
+	testutil.NeedRoot(t)
+	testutil.SkipIfNotSupported(t, attachKprobe(t, bpfx.Kprobe{Symbol: "inet_dgram_connect"}), "kprobe", "4.1", kprobes...)
+	t.Run("several", func(t *testing.T) {
+		err := attachKprobe(t, bpfx.Kprobe{Symbol: severalOfName(t)})
+		if err == nil {
+			testutil.NeedKernel(t, "6.7", "ambiguous symbols") // before, the first is taken; some older ones have it
+			t.Fatal("it was attached")
+		}
+		if !errors.Is(err, unix.EADDRNOTAVAIL) {
+			t.Errorf("error = %v, want EADDRNOTAVAIL", err)
+		}
+		mustExplain(t, err, "functions have that name")
+	})
+	t.Run("blacklisted", func(t *testing.T) {
+		list := readLines(t, "/sys/kernel/debug/kprobes/blacklist")
+		f := strings.Fields(list[len(list)/2])
+		mustExplain(t, attachKprobe(t, bpfx.Kprobe{Symbol: f[1]}), "the kernel lets nobody probe that function")
+	})
+	t.Run("inside an instruction", func(t *testing.T) {
+		err := attachKprobe(t, bpfx.Kprobe{Symbol: "inet_dgram_connect", Offset: 2})
+		if err == nil || !strings.Contains(err.Error(), "bad insn boundary") && bpfx.Explain(err) == nil {
+			t.Logf("this kernel says %v", err)
+			return
+		}
+		mustExplain(t, err, "no instruction of the function starts at that offset")
+	})
+}
+
+// severalOfName returns a name that several functions have.
+func severalOfName(t *testing.T) string {
+	t.Helper()
+	seen := map[string]int{}
+	for _, line := range readLines(t, "/proc/kallsyms") {
+		if f := strings.Fields(line); len(f) == 3 && f[1] == "t" && !strings.ContainsAny(f[2], ".$") {
+			if seen[f[2]]++; seen[f[2]] == 2 && !strings.HasPrefix(f[2], "_") {
+				return f[2]
+			}
+		}
+	}
+	t.Fatal("all names are unique")
+	return ""
+}
+
+func readLines(t *testing.T, path string) []string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSpace(string(b)), "\n")
+}
+
+func TestExplainNames(t *testing.T) {
+	testutil.Netns(t)
+	for _, tt := range []struct {
+		hook hook
+		want string
+	}{
+		{bpfx.Tracepoint{Group: "sched", Name: "sched_process_forc"}, "no such tracepoint (nearest: sched/sched_process_fork)"},
+		{bpfx.RawTracepoint{Name: "sched_process_forc"}, "no such tracepoint (nearest: sched_process_fork)"},
+		{bpfx.RawTracepoint{Name: "sched/sched_process_fork"}, "its name goes without the group"},
+		{bpfx.Uprobe{Path: "/proc/self/exe", Symbol: "no_such_function_anywhere"}, "the file has no"},
+		{bpfx.Uprobe{Path: executable(t), Address: 4096, PID: 1 << 22}, "no process 4194304"},
+	} {
+		t.Run(tt.hook.String(), func(t *testing.T) { mustExplain(t, attachKprobe(t, tt.hook), tt.want) })
+	}
+	t.Run("fentry", func(t *testing.T) {
+		_, err := bpfx.Load(bpfx.Fentry{Func: "inet_dgram_conect"}.Spec(ret(0)), nil)
+		if !errors.Is(err, ebpf.ErrNotSupported) {
+			t.Errorf("error = %v, want ErrNotSupported", err)
+		}
+		mustExplain(t, err, "fentry inet_dgram_conect: no function of that name (nearest: inet_dgram_connect)")
+	})
+	t.Run("pin", func(t *testing.T) {
+		err := mustLoad(t, xdpSpec(2)).Pin(filepath.Join(t.TempDir(), "pin"))
+		if !errors.Is(err, bpfx.ErrNotBPFFS) {
+			t.Errorf("error = %v, want ErrNotBPFFS", err)
+		}
+		mustExplain(t, err, "bpf")
+	})
+}
+
+// TestExplainVerifier explains rejections in the log format of this kernel.
+func TestExplainVerifier(t *testing.T) {
+	testutil.NeedRoot(t)
+	for _, tt := range []struct {
+		name  string
+		insns asm.Instructions
+		cause string
+		seen  string
+	}{
+		{"register", asm.Instructions{asm.Return()}, "the verifier rejects it: R0 !read_ok (at 0: exit)", "instruction 0: exit"},
+		{"packet", append(asm.Instructions{asm.LoadMem(asm.R2, asm.R1, 0, asm.Word), asm.LoadMem(asm.R0, asm.R2, 0, asm.Byte)}, asm.Return()),
+			"invalid access to packet, off=0 size=1", "instruction 1: r0 = *(u8 *)(r2 +0)"},
+		{"unreachable", append(ret(0), ret(0)...), "the verifier rejects it: unreachable insn 2", ""},
+		{"loop", asm.Instructions{asm.Mov.Imm(asm.R0, 0).WithSymbol("a"), asm.Ja.Label("a")}, "infinite loop detected at insn 0", "instruction 1: goto pc-2"},
+		{"helper", asm.Instructions{asm.FnProbeRead.Call(), asm.Return()}, "bpf_probe_read#4", "instruction 0: call bpf_probe_read#4"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := bpfx.Load(bpfx.XDP{}.Spec(tt.insns), nil)
+			var le *bpfx.LoadError
+			if !errors.As(err, &le) || le.Type != ebpf.XDP || le.AttachType != ebpf.AttachXDP {
+				t.Errorf("error = %#v, want a LoadError of XDP", err)
+			}
+			if errors.Is(err, ebpf.ErrNotSupported) {
+				t.Errorf("%v is ErrNotSupported", err)
+			}
+			d := mustExplain(t, err, tt.cause)
+			if !strings.Contains(strings.Join(d.Evidence, "\n"), tt.seen) {
+				t.Errorf("diagnosis:\n%v", d)
+			}
+		})
+	}
+}
+
+// TestExplainHelper calls the newest helper, which old kernels don't have.
+func TestExplainHelper(t *testing.T) {
+	testutil.NeedRoot(t)
+	p, err := bpfx.Load(bpfx.XDP{}.Spec(asm.Instructions{asm.FnUserRingbufDrain.Call(), asm.Return()}), nil)
+	if err == nil {
+		p.Close()
+		t.Fatal("it was loaded")
+	}
+	if testutil.KernelAtLeast(t, "6.1") {
+		if errors.Is(err, ebpf.ErrNotSupported) {
+			t.Errorf("%v is ErrNotSupported", err)
+		}
+		mustExplain(t, err, "the verifier rejects it")
+		return
+	}
+	if !errors.Is(err, ebpf.ErrNotSupported) || !errors.Is(err, unix.EINVAL) {
+		t.Errorf("error = %v, want ErrNotSupported and EINVAL", err)
+	}
+	mustExplain(t, err, "this kernel has no helper bpf_user_ringbuf_drain")
+}
+
+// TestExplainUnknown loads programs that old kernels don't know.
+func TestExplainUnknown(t *testing.T) {
+	testutil.NeedRoot(t)
+	for _, tt := range []struct {
+		name   string
+		spec   *ebpf.ProgramSpec
+		since  string // "" for never
+		cause  string
+		config string
+	}{
+		{"type", &ebpf.ProgramSpec{Type: ebpf.Netfilter, AttachType: ebpf.AttachNetfilter}, "6.4", "this kernel has no Netfilter programs for Netfilter, which came with Linux 6.4", "CONFIG_NETFILTER_BPF_LINK"},
+		{"attach type", &ebpf.ProgramSpec{Type: ebpf.CGroupSockAddr, AttachType: ebpf.AttachCgroupUnixConnect}, "6.7", "this kernel has no CGroupSockAddr programs for CgroupUnixConnect, which came with Linux 6.7", ""},
+		{"flags", &ebpf.ProgramSpec{Type: ebpf.XDP, AttachType: ebpf.AttachXDP, Flags: unix.BPF_F_XDP_HAS_FRAGS}, "5.18", "this kernel has no XDP programs with flags 0x20, which came with Linux 5.18", ""},
+		{"nonsense", &ebpf.ProgramSpec{Type: ebpf.CGroupSockAddr, AttachType: ebpf.AttachXDP}, "", "this kernel has no CGroupSockAddr programs for XDP", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.spec.License, tt.spec.Instructions = "GPL", ret(1)
+			p, err := bpfx.Load(tt.spec, nil)
+			if err == nil {
+				p.Close()
+			}
+			_, collErr := bpfx.LoadCollection(&ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{"it": tt.spec}}, nil)
+			if tt.since != "" && testutil.KernelAtLeast(t, tt.since) {
+				testutil.SkipIfNotSupported(t, err, tt.name, tt.since, tt.config)
+				if err != nil || collErr != nil {
+					t.Errorf("Load() = %v, of a collection %v", err, collErr)
+				}
+				// What it refuses now has another cause.
+				_, err = bpfx.Load(tt.spec, &ebpf.ProgramOptions{LogDisabled: true})
+				if bad := *tt.spec; err == nil {
+					bad.Instructions = asm.Instructions{asm.Ja.Imm(0, 7, ""), asm.Return()}
+					_, err = bpfx.Load(&bad, &ebpf.ProgramOptions{LogDisabled: true})
+				}
+				if err == nil || errors.Is(err, ebpf.ErrNotSupported) || bpfx.Explain(err) != nil {
+					t.Errorf("bad code: %v, ErrNotSupported: %v", err, errors.Is(err, ebpf.ErrNotSupported))
+				}
+				return
+			}
+			for _, err := range []error{err, collErr} {
+				if !errors.Is(err, ebpf.ErrNotSupported) || !errors.Is(err, unix.EINVAL) {
+					t.Errorf("error = %v, want ErrNotSupported and EINVAL", err)
+				}
+				mustExplain(t, err, tt.cause)
+			}
+		})
+	}
+}
+
+// TestExplainTaken names the program that has the place.
+func TestExplainTaken(t *testing.T) {
+	testutil.Netns(t)
+	m := sockmap(t)
+	for _, tt := range []struct {
+		first, second hook
+		want          string
+		since         string
+		feature       string
+	}{
+		{bpfx.XDP{Interface: "lo"}, nil, "the interface has an XDP program already", "5.9", "XDP links"},
+		{bpfx.XDP{Interface: "lo", Mode: bpfx.XDPGeneric}, nil, "the interface has an XDP program already", "5.9", "XDP links"},
+		{bpfx.FlowDissector{}, nil, "the network namespace has a flow dissector already", "5.9", "flow dissector links"},
+		{bpfx.SkMsg{Map: sockmap(t)}, nil, "the map has a program there already", "5.18", "queries of sockmaps"},
+		{bpfx.SkSkb{Map: sockmap(t)}, nil, "the map has a program there already", "5.18", "queries of sockmaps"},
+		{bpfx.SkSkb{Map: m}, bpfx.SkSkb{Map: m, Kind: bpfx.SkSkbVerdict}, "the map has a program of another kind (SkSKBStreamVerdict), which excludes it", "5.18", "queries of sockmaps"},
+	} {
+		if tt.second == nil {
+			tt.second = tt.first
+		}
+		t.Run(kind(tt.second)+" "+tt.feature, func(t *testing.T) {
+			testutil.Netns(t)
+			testutil.NeedKernel(t, tt.since, tt.feature)
+			spec := tt.first.Spec(ret(1))
+			spec.Name = "the_first"
+			a, err := mustLoad(t, spec).Attach(tt.first)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = mustLoad(t, tt.second.Spec(ret(1))).Attach(tt.second)
+			d := mustExplain(t, err, tt.want+`: "the_first" (program id `)
+			// The diagnosis tells what was when it happened, not what is now.
+			if err := a.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if again := bpfx.Explain(err); again.String() != d.String() {
+				t.Errorf("later:\n%v", again)
+			}
+		})
+	}
+}
+
+// again runs the calling test anew, in a process of its own.
+func again(t *testing.T, attr *syscall.SysProcAttr, env string) {
+	t.Helper()
+	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Dir = "/"
+	cmd.Env = append(os.Environ(), env, "BPFX_TEST_LOCK="+t.TempDir())
+	cmd.SysProcAttr = attr
+	out, err := cmd.CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("--- PASS: "+t.Name())) {
+		t.Errorf("in a process of its own: %v\n%s", err, out)
+		return
+	}
+	t.Logf("%s", out)
+}
+
+// withCapabilities calls fn on a thread that has only these.
+func withCapabilities(t *testing.T, caps []int, fn func() error) error {
+	t.Helper()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var data [2]unix.CapUserData
+		for _, c := range caps {
+			data[c/32].Effective |= 1 << (c % 32)
+			data[c/32].Permitted |= 1 << (c % 32)
+		}
+		if err := unix.Capset(&hdr, &data[0]); err != nil {
+			t.Error("set capabilities:", err)
+		}
+		done <- fn()
+	}()
+	return <-done
+}
+
+// TestExplainCapabilities loads every type of program with the capabilities
+// that diagnoses name, one after the other: with those it must load, and not
+// before. It runs in a process of its own, since cilium/ebpf remembers what the
+// kernel can't do.
+func TestExplainCapabilities(t *testing.T) {
+	testutil.NeedRoot(t)
+	if os.Getenv("BPFX_TEST_AGAIN") == "" {
+		again(t, nil, "BPFX_TEST_AGAIN=1")
+		return
+	}
+	numbers := map[string]int{"CAP_BPF": unix.CAP_BPF, "CAP_PERFMON": unix.CAP_PERFMON, "CAP_NET_ADMIN": unix.CAP_NET_ADMIN}
+	for _, spec := range []*ebpf.ProgramSpec{
+		{Type: ebpf.SocketFilter}, {Type: ebpf.Kprobe}, {Type: ebpf.SchedCLS}, {Type: ebpf.SchedACT}, {Type: ebpf.TracePoint},
+		{Type: ebpf.XDP}, {Type: ebpf.PerfEvent}, {Type: ebpf.CGroupSKB}, {Type: ebpf.CGroupSock}, {Type: ebpf.LWTIn}, {Type: ebpf.LWTXmit},
+		{Type: ebpf.SockOps}, {Type: ebpf.SkSKB}, {Type: ebpf.CGroupDevice}, {Type: ebpf.SkMsg}, {Type: ebpf.RawTracepoint},
+		{Type: ebpf.CGroupSockAddr, AttachType: ebpf.AttachCGroupInet4Connect}, {Type: ebpf.LWTSeg6Local}, {Type: ebpf.SkReuseport},
+		{Type: ebpf.FlowDissector}, {Type: ebpf.CGroupSysctl}, {Type: ebpf.RawTracepointWritable},
+		{Type: ebpf.CGroupSockopt, AttachType: ebpf.AttachCGroupGetsockopt}, {Type: ebpf.SkLookup, AttachType: ebpf.AttachSkLookup},
+		{Type: ebpf.Netfilter, AttachType: ebpf.AttachNetfilter}, {Type: ebpf.Syscall, Flags: unix.BPF_F_SLEEPABLE},
+		{Type: ebpf.Tracing, AttachType: ebpf.AttachTraceIter, AttachTo: "bpf_map"},
+		{Type: ebpf.LircMode2},
+	} {
+		t.Run(fmt.Sprint(spec.Type), func(t *testing.T) {
+			spec.License, spec.Instructions = "GPL", ret(1)
+			load := func() error {
+				p, err := bpfx.Load(spec, nil)
+				if err == nil {
+					p.Close()
+				}
+				return err
+			}
+			if err := load(); errors.Is(err, ebpf.ErrNotSupported) {
+				t.Log(err)
+				return // a type that this kernel doesn't have
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			var caps []int
+			for range 4 {
+				err := withCapabilities(t, caps, load)
+				if err == nil {
+					if len(caps) == 0 {
+						t.Error("it loads without any")
+					}
+					return
+				}
+				d := mustExplain(t, err, "this process lacks CAP_")
+				list, _, _ := strings.Cut(strings.TrimPrefix(d.Cause, "this process lacks "), ", and")
+				for _, name := range strings.Split(list, ", ") {
+					caps = append(caps, numbers[name])
+					// Without one of those named it must not load.
+				}
+				for i := range caps {
+					some := append(append([]int(nil), caps[:i]...), caps[i+1:]...)
+					if err := withCapabilities(t, some, load); err == nil {
+						t.Errorf("it loads without capability %d of %v", caps[i], caps)
+					}
+				}
+			}
+			t.Errorf("it doesn't load with %v", caps)
+		})
+	}
+}
+
+// TestExplainUserns loads a program with all capabilities of a user namespace.
+func TestExplainUserns(t *testing.T) {
+	if os.Getenv("BPFX_TEST_AGAIN") == "" {
+		testutil.NeedRoot(t)
+		const nobody = 65534
+		again(t, &syscall.SysProcAttr{
+			Cloneflags:  unix.CLONE_NEWUSER,
+			UidMappings: []syscall.SysProcIDMap{{ContainerID: nobody, HostID: 0, Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{ContainerID: nobody, HostID: 0, Size: 1}},
+			Credential:  &syscall.Credential{Uid: nobody, Gid: nobody, NoSetGroups: true},
+			AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_BPF, unix.CAP_NET_ADMIN, unix.CAP_PERFMON},
+		}, "BPFX_TEST_AGAIN=1")
+		return
+	}
+	_, err := bpfx.Load(xdpSpec(1), nil)
+	if !errors.Is(err, unix.EPERM) {
+		t.Errorf("error = %v, want EPERM", err)
+	}
+	mustExplain(t, err, "this process has its capabilities in a user namespace only")
+}
+
+// TestExplainMounts does without tracefs and the kernel's BTF, in a process and
+// a mount namespace of its own.
+func TestExplainMounts(t *testing.T) {
+	testutil.NeedRoot(t)
+	if os.Getenv("BPFX_TEST_AGAIN") == "" {
+		again(t, &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}, "BPFX_TEST_AGAIN=1")
+		return
+	}
+	for _, dir := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing", "/sys/kernel/debug", "/sys/fs/bpf"} {
+		for unix.Unmount(dir, unix.MNT_DETACH) == nil {
+		}
+	}
+	if err := unix.Mount("none", "/sys/kernel/btf", "tmpfs", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	mustExplain(t, attachKprobe(t, bpfx.Tracepoint{Group: "sched", Name: "sched_process_fork"}), "tracefs is not mounted")
+	_, err := bpfx.Load(bpfx.Fentry{Func: "inet_dgram_connect"}.Spec(ret(0)), nil)
+	mustExplain(t, err, "this kernel has no BTF")
+	mustExplain(t, mustLoad(t, xdpSpec(2)).Pin("/sys/fs/bpf/pin"), "no bpf filesystem is mounted")
+}
+
+// TestExplainLockdown attaches a kprobe, which works unless the kernel is
+// locked down: then the diagnosis must say so.
+func TestExplainLockdown(t *testing.T) {
+	testutil.NeedRoot(t)
+	level, _ := os.ReadFile("/sys/kernel/security/lockdown")
+	err := attachKprobe(t, bpfx.Kprobe{Symbol: "inet_dgram_connect"})
+	if !strings.Contains(string(level), "[confidentiality]") {
+		testutil.SkipIfNotSupported(t, err, "kprobe", "4.1", kprobes...)
+		if err != nil {
+			t.Errorf("Attach() = %v on a kernel that isn't locked down", err)
+		}
+		return
+	}
+	mustExplain(t, err, "this kernel is locked down (confidentiality), which forbids")
+	mustExplain(t, attachKprobe(t, bpfx.Tracepoint{Group: "sched", Name: "sched_process_fork"}), "locked down (confidentiality), which forbids tracefs")
+	read := asm.Instructions{
+		asm.Mov.Reg(asm.R1, asm.R10), asm.Add.Imm(asm.R1, -8), asm.Mov.Imm(asm.R2, 8), asm.Mov.Imm(asm.R3, 0),
+		asm.FnProbeReadKernel.Call(), asm.Return(),
+	}
+	_, err = bpfx.Load(bpfx.Kprobe{}.Spec(read), nil)
+	mustExplain(t, err, "locked down (confidentiality), which forbids bpf_probe_read_kernel")
+}
+
+// TestExplainNothing explains errors whose cause can't be found: a program that
+// another hook refuses, arguments that are wrong.
+func TestExplainNothing(t *testing.T) {
+	testutil.Netns(t)
+	p := mustLoad(t, xdpSpec(2))
+	for _, h := range []bpfx.Hook{
+		bpfx.XDP{Interface: "nonexistent"},
+		bpfx.Kprobe{},
+		bpfx.HookFunc("elsewhere", func(*ebpf.Program) (*bpfx.Attachment, error) { return nil, unix.EPERM }),
+	} {
+		_, err := p.Attach(h)
+		if d := bpfx.Explain(err); err == nil || d != nil {
+			t.Errorf("Explain(%v) = %v, want nil", err, d)
+		}
+	}
+	// Without privileges, but with a cause of its own.
+	err := withCapabilities(t, nil, func() error {
+		_, err := p.Attach(bpfx.HookFunc("elsewhere", func(*ebpf.Program) (*bpfx.Attachment, error) { return nil, unix.EPERM }))
+		return err
+	})
+	if d := bpfx.Explain(err); d != nil {
+		t.Errorf("Explain(%v) = %v, want nil", err, d)
+	}
+}
