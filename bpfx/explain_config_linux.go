@@ -110,6 +110,6 @@ func isOurs(h Hook) bool {
 }
 
 // explainPin returns err of a pin outside a bpf filesystem with its cause.
-func explainPin(path string, err error) error {
-	return later(err, func() *finding { return thisMachine.noBPFFS(path) })
+func explainPin(err error) error {
+	return later(err, thisMachine.noBPFFS)
 }

@@ -84,12 +84,16 @@ func TestExplainProbed(t *testing.T) {
 		mustExplain(t, attachKprobe(t, bpfx.Kprobe{Symbol: f[1]}), "the kernel lets nobody probe that function")
 	})
 	t.Run("inside an instruction", func(t *testing.T) {
+		// Where system calls have a prefix, cilium/ebpf tries that next and
+		// loses the errno of the first try. What is left is ENOENT, of a
+		// function that exists.
 		err := attachKprobe(t, bpfx.Kprobe{Symbol: "inet_dgram_connect", Offset: 2})
-		if err == nil || !strings.Contains(err.Error(), "bad insn boundary") && bpfx.Explain(err) == nil {
-			t.Logf("this kernel says %v", err)
-			return
+		if err == nil {
+			t.Fatal("it was attached")
 		}
-		mustExplain(t, err, "no instruction of the function starts at that offset")
+		if d := bpfx.Explain(err); d != nil && d.Cause != "no instruction of the function starts at that offset" {
+			t.Errorf("Explain(%v) = %v", err, d)
+		}
 	})
 }
 
@@ -211,7 +215,7 @@ func TestExplainUnknown(t *testing.T) {
 		cause  string
 		config string
 	}{
-		{"type", &ebpf.ProgramSpec{Type: ebpf.Netfilter, AttachType: ebpf.AttachNetfilter}, "6.4", "this kernel has no Netfilter programs for Netfilter, which came with Linux 6.4", "CONFIG_NETFILTER_BPF_LINK"},
+		{"type", &ebpf.ProgramSpec{Type: ebpf.Netfilter, AttachType: ebpf.AttachNetfilter}, "6.4", "this kernel has no Netfilter programs, which came with Linux 6.4", "CONFIG_NETFILTER_BPF_LINK"},
 		{"attach type", &ebpf.ProgramSpec{Type: ebpf.CGroupSockAddr, AttachType: ebpf.AttachCgroupUnixConnect}, "6.7", "this kernel has no CGroupSockAddr programs for CgroupUnixConnect, which came with Linux 6.7", ""},
 		{"flags", &ebpf.ProgramSpec{Type: ebpf.XDP, AttachType: ebpf.AttachXDP, Flags: unix.BPF_F_XDP_HAS_FRAGS}, "5.18", "this kernel has no XDP programs with flags 0x20, which came with Linux 5.18", ""},
 		{"nonsense", &ebpf.ProgramSpec{Type: ebpf.CGroupSockAddr, AttachType: ebpf.AttachXDP}, "", "this kernel has no CGroupSockAddr programs for XDP", ""},
@@ -452,7 +456,7 @@ func TestExplainLockdown(t *testing.T) {
 		asm.FnProbeReadKernel.Call(), asm.Return(),
 	}
 	_, err = bpfx.Load(bpfx.Kprobe{}.Spec(read), nil)
-	mustExplain(t, err, "locked down (confidentiality), which forbids bpf_probe_read_kernel")
+	mustExplain(t, err, "locked down (confidentiality), which forbids bpf_probe_read")
 }
 
 // TestExplainNothing explains errors whose cause can't be found: a program that

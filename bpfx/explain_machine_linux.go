@@ -149,9 +149,9 @@ func (m *machine) noBTF() *finding {
 	}
 }
 
-// noBPFFS is the cause of a pin at path that isn't on a bpf filesystem, nil if
-// there is no telling.
-func (m *machine) noBPFFS(path string) *finding {
+// noBPFFS is the cause of a pin that isn't on a bpf filesystem, nil if there is
+// no telling.
+func (m *machine) noBPFFS() *finding {
 	dir, known := m.mounted("bpf")
 	switch {
 	case !known:
@@ -164,7 +164,7 @@ func (m *machine) noBPFFS(path string) *finding {
 		}
 	}
 	return &finding{
-		why:      path + " is on another filesystem than bpf",
+		why:      "that is on another filesystem than bpf",
 		evidence: []string{"/proc/thread-self/mounts: a bpf filesystem is mounted at " + dir},
 		remedy:   "pin below " + dir,
 	}

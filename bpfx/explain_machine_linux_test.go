@@ -260,9 +260,9 @@ func TestCauses(t *testing.T) {
 		{"tp_btf", sound, target(ebpf.Tracing, ebpf.AttachTraceRawTp, "sched_process_forc", ebpf.ErrNotSupported), "(nearest: sched_process_fork)"},
 		{"other type", sound, target(ebpf.StructOps, ebpf.AttachStructOps, "x:y", ebpf.ErrNotSupported), ""},
 		// pins
-		{"no bpffs", sound.with("/proc/thread-self/mounts", "sysfs /sys sysfs rw 0 0\n"), func(m *machine) *finding { return m.noBPFFS("/x") }, "no bpf filesystem is mounted"},
-		{"elsewhere", sound, func(m *machine) *finding { return m.noBPFFS("/x") }, "/x is on another filesystem than bpf"},
-		{"bpffs unknown", fake{}, func(m *machine) *finding { return m.noBPFFS("/x") }, ""},
+		{"no bpffs", sound.with("/proc/thread-self/mounts", "sysfs /sys sysfs rw 0 0\n"), func(m *machine) *finding { return m.noBPFFS() }, "no bpf filesystem is mounted"},
+		{"elsewhere", sound, func(m *machine) *finding { return m.noBPFFS() }, "that is on another filesystem than bpf"},
+		{"bpffs unknown", fake{}, func(m *machine) *finding { return m.noBPFFS() }, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := tt.ask(tt.m.machine(t))
