@@ -306,7 +306,7 @@ func FuzzLookSymbol(f *testing.F) {
 	f.Add("ffffffff81000000 T a\t[m]\nffffffff81000000 t a.isra.0\n0 d b", "a")
 	f.Add("x\n \n  \n0 T \n0 T\tx\n0 T x", "")
 	f.Fuzz(func(t *testing.T, text, want string) {
-		l := lookSymbol(text, want)
+		l := lookSymbol(strings.Lines(text), want)
 		if l.matches > l.functions || l.matches > 0 && l.nearest != nil || len(l.nearest) > maxNearest {
 			t.Errorf("lookSymbol(%q, %q) = %+v", text, want, l)
 		}
