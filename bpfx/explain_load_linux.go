@@ -73,7 +73,7 @@ func explainUnknown(spec *ebpf.ProgramSpec, err error) error {
 	switch {
 	case spec.Flags != 0 && like(spec.Type, spec.AttachType, 0) == nil:
 		what, row = fmt.Sprintf("%s with flags %#x", what, spec.Flags), flagRequirement(spec)
-	case spec.AttachType != ebpf.AttachNone:
+	case spec.AttachType != ebpf.AttachNone && spec.AttachType.String() != spec.Type.String():
 		what += fmt.Sprintf(" for %v", spec.AttachType)
 	}
 	seen := fmt.Sprintf("a program that does nothing of the same type fails too (%v), a socket filter loads", errnoText(err))

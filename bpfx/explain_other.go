@@ -29,4 +29,4 @@ func explainLoad(_ []*ebpf.ProgramSpec, err error) error {
 
 func explainAttach(_ *ebpf.Program, _ Hook, err error) error { return err }
 
-func explainPin(_ string, err error) error { return err }
+func explainPin(err error) error { return err }

@@ -35,16 +35,17 @@ func (m *machine) lacksPrivileges(p privileges, types []ebpf.ProgramType) *findi
 	disabled, known := m.read(unprivilegedFile)
 	disabled = strings.TrimSpace(disabled)
 	unprivileged := !known || disabled == "0" // unknown: nothing can be said of harmless types
+	harmless := len(types) > 0 && !slices.ContainsFunc(types, func(t ebpf.ProgramType) bool { return !isHarmless(t) })
 	missing := p.lacks(types, m.before("5.8"), unprivileged)
 	if len(missing) == 0 {
-		if p.inUserns() && !(unprivileged && !slices.ContainsFunc(types, func(t ebpf.ProgramType) bool { return !isHarmless(t) })) {
-			return &finding{
-				why:      "this process has its capabilities in a user namespace only, BPF takes those of the initial one",
-				evidence: []string{"/proc/thread-self/ns/user: " + p.userns},
-				remedy:   "run it outside the user namespace, or a container that is not rootless",
-			}
+		if !p.inUserns() || harmless && unprivileged {
+			return nil
 		}
-		return nil
+		return &finding{
+			why:      "this process has its capabilities in a user namespace only, BPF takes those of the initial one",
+			evidence: []string{"/proc/thread-self/ns/user: " + p.userns},
+			remedy:   "run it outside the user namespace, or in a container that isn't rootless",
+		}
 	}
 	list := strings.Join(missing, ", ")
 	f := &finding{
@@ -52,7 +53,7 @@ func (m *machine) lacksPrivileges(p privileges, types []ebpf.ProgramType) *findi
 		evidence: []string{fmt.Sprintf("capget: the effective capabilities are %#x", p.effective)},
 		remedy:   "run it as root, or give it " + list,
 	}
-	if known && !unprivileged && !slices.ContainsFunc(types, func(t ebpf.ProgramType) bool { return !isHarmless(t) }) {
+	if harmless { // so everybody could, were it not disabled
 		f.why += ", and unprivileged BPF is disabled"
 		f.evidence = append(f.evidence, unprivilegedFile+": "+disabled)
 	}

@@ -1,6 +1,7 @@
 package bpfx
 
 import (
+	"iter"
 	"strings"
 )
 
@@ -17,11 +18,11 @@ type lookup struct {
 	nearest   []string // what is most like it, if nothing matched
 }
 
-// lookSymbol looks a function up in the text of /proc/kallsyms.
-func lookSymbol(kallsyms, want string) lookup {
+// lookSymbol looks a function up in the lines of /proc/kallsyms.
+func lookSymbol(kallsyms iter.Seq[string], want string) lookup {
 	var l lookup
 	near := newNearest(want)
-	for line := range strings.Lines(kallsyms) {
+	for line := range kallsyms {
 		kind, name, ok := parseSymbol(line)
 		if !ok {
 			continue
@@ -85,9 +86,8 @@ func syscallName(name string) string {
 // noFunction explains that there is no function of a name, nil if there is one
 // or the symbols can't be read.
 func (m *machine) noFunction(want string) (*finding, lookup) {
-	text, ok := m.read(symbolsFile)
-	l := lookSymbol(text, want)
-	if !ok || l.functions == 0 || l.matches > 0 {
+	l := lookSymbol(m.lines(symbolsFile), want)
+	if l.functions == 0 || l.matches > 0 {
 		return nil, l
 	}
 	f := &finding{
@@ -127,8 +127,7 @@ func (l lookup) ambiguous() *finding {
 // the lists can't be read.
 func (m *machine) notProbed(name string) *finding {
 	const blacklist = "/sys/kernel/debug/kprobes/blacklist"
-	text, _ := m.read(blacklist)
-	for line := range strings.Lines(text) {
+	for line := range m.lines(blacklist) {
 		// 0xffffffff81000000-0xffffffff81000010	name
 		if f := strings.Fields(line); len(f) > 1 && f[1] == name {
 			return &finding{
@@ -149,14 +148,15 @@ func (m *machine) notTraced(name string) *finding {
 		return nil
 	}
 	file := dir + "/available_filter_functions"
-	text, ok := m.read(file)
-	if !ok || text == "" {
-		return nil
-	}
-	for line := range strings.Lines(text) {
+	known := false
+	for line := range m.lines(file) {
 		if fn, _, _ := strings.Cut(strings.TrimSpace(line), " "); fn == name {
 			return nil
 		}
+		known = true
+	}
+	if !known {
+		return nil
 	}
 	return &finding{
 		why:      "the kernel doesn't trace that function",

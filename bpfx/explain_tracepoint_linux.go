@@ -1,6 +1,8 @@
 package bpfx
 
 import (
+	"errors"
+	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -14,7 +16,7 @@ func (m *machine) tracepointFailed(group, name string, err error) *finding {
 	if f := m.noTracefs(); f != nil {
 		return f
 	}
-	if !errorsIsAny(err, unix.ENOENT) {
+	if !errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	return m.noEvent(group, name)
@@ -28,14 +30,9 @@ func (m *machine) noEvent(group, name string) *finding {
 		return nil
 	}
 	file := dir + "/available_events"
-	text, ok := m.read(file)
-	if !ok || text == "" {
-		// A locked down kernel has tracefs without files in it.
-		return m.lockedDown("confidentiality", "tracefs")
-	}
 	want, events := group+"/"+name, 0
 	near, elsewhere, groups := newNearest(want), []string(nil), false
-	for line := range strings.Lines(text) {
+	for line := range m.lines(file) {
 		g, n, _ := strings.Cut(strings.TrimSpace(line), ":")
 		if g == group && n == name {
 			return nil
@@ -46,6 +43,10 @@ func (m *machine) noEvent(group, name string) *finding {
 		groups = groups || g == group
 		events++
 		near.add(g+"/"+n, g+"/"+n)
+	}
+	if events == 0 {
+		// A locked down kernel has tracefs without files in it.
+		return m.lockedDown("confidentiality", "tracefs")
 	}
 	if !groups && group == "syscalls" {
 		if option, where := m.lacksOption([]string{"CONFIG_FTRACE_SYSCALLS"}); option != "" {
@@ -67,7 +68,7 @@ func (m *machine) noEvent(group, name string) *finding {
 
 // rawTracepointFailed explains an error of attaching to a raw tracepoint.
 func (m *machine) rawTracepointFailed(name string, err error) *finding {
-	if !errorsIsAny(err, unix.ENOENT) {
+	if !errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	// The kernel has a function __traceiter_NAME for each (since Linux 5.10).

@@ -52,7 +52,7 @@ func isCopy(suffix string) bool {
 	return false
 }
 
-// names returns the nearest names, the best first.
+// names returns the names that differ least, a few of them at most.
 func (n *nearest) names() []string {
 	slices.SortFunc(n.found, func(a, b candidate) int {
 		// A cold part is never what was meant if there is anything else.
@@ -61,7 +61,7 @@ func (n *nearest) names() []string {
 	})
 	var names []string
 	for _, c := range slices.CompactFunc(n.found, func(a, b candidate) bool { return a.name == b.name }) {
-		if len(names) < maxNearest {
+		if len(names) < maxNearest && c.distance == n.found[0].distance {
 			names = append(names, c.name)
 		}
 	}

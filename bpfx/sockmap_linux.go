@@ -99,7 +99,7 @@ func sockmapTaken(m *ebpf.Map, typ ebpf.AttachType, err error) error {
 	}
 	for _, other := range excludes {
 		if ids, seen := queryHolders(m.FD(), other); len(ids) > 0 {
-			return taken(err, fmt.Sprintf("the map has a program of another kind (%v), which excludes it", other), ids, remedy, seen)
+			return taken(err, fmt.Sprintf("the map has a program of another kind (%v), which excludes it", other), ids, "close the attachment that holds it", seen)
 		}
 	}
 	return err
