@@ -88,16 +88,19 @@ func attachInPlace(p *ebpf.Program, ifindex int, typ ebpf.AttachType, at link.An
 	}), nil
 }
 
-// anchorError adds to err what it means for a hook with an order
+// anchorError returns err of a hook with an order with its cause
 // (kernel/bpf/mprog.c).
 func anchorError(err error) error {
 	switch {
 	case errors.Is(err, unix.EEXIST):
-		return fmt.Errorf("the program is attached there already: %w", err)
+		return because(err, finding{why: "the program is attached there already", remedy: "close that attachment, or load the program once more"})
 	case errors.Is(err, unix.ENOENT):
-		return fmt.Errorf("the anchor isn't attached there, or not that way: %w", err)
+		return because(err, finding{
+			why:    "the anchor isn't attached there, or not that way",
+			remedy: "name an attachment to the same hook (Before, After), or a program without a link (BeforeProgram, AfterProgram, ReplaceProgram)",
+		})
 	case errors.Is(err, unix.ERANGE):
-		return fmt.Errorf("the interface has 63 programs there, the most it can have: %w", err)
+		return because(err, finding{why: "the interface has 63 programs there, the most it can have", remedy: "detach one of them"})
 	}
 	return err
 }

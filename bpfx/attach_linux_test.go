@@ -18,28 +18,46 @@ import (
 // TestAttachTwice attaches a second program where there is room for one.
 func TestAttachTwice(t *testing.T) {
 	testutil.Netns(t)
+	both := sockmap(t)
+	parser := sockmap(t)
 	for _, tt := range []struct {
-		hook    hook
-		want    string
-		is      error
-		since   string
-		feature string
+		first, second hook
+		want          string
+		is            error
+		since         string
+		feature       string
 	}{
-		{bpfx.XDP{Interface: "lo"}, "has an XDP program already", unix.EBUSY, "5.9", "XDP links"},
-		{bpfx.FlowDissector{}, "has a flow dissector already", unix.E2BIG, "5.9", "flow dissector links"},
-		{bpfx.SkMsg{Map: sockmap(t)}, "has a program there already", unix.EBUSY, "5.18", "queries of sockmaps"},
-		{bpfx.SkSkb{Map: sockmap(t)}, "has a program there already", unix.EBUSY, "5.18", "queries of sockmaps"},
+		{bpfx.XDP{Interface: "lo"}, bpfx.XDP{Interface: "lo"}, "has an XDP program already", unix.EBUSY, "5.9", "XDP links"},
+		{bpfx.XDP{Interface: "lo"}, bpfx.XDP{Index: loopback(t), Mode: bpfx.XDPGeneric}, "has an XDP program already", unix.EBUSY, "5.9", "XDP links"},
+		{bpfx.FlowDissector{}, bpfx.FlowDissector{}, "has a flow dissector already", unix.E2BIG, "5.9", "flow dissector links"},
+		{bpfx.SkMsg{Map: sockmap(t)}, nil, "has a program there already", unix.EBUSY, "5.18", "queries of sockmaps"},
+		{bpfx.SkSkb{Map: sockmap(t)}, nil, "has a program there already", unix.EBUSY, "5.18", "queries of sockmaps"},
+		{bpfx.SkSkb{Map: both}, bpfx.SkSkb{Map: both, Kind: bpfx.SkSkbVerdict}, "", unix.EBUSY, "5.18", "queries of sockmaps"},
+		{bpfx.SkSkb{Map: parser, Kind: bpfx.SkSkbVerdict}, bpfx.SkSkb{Map: parser}, "", unix.EBUSY, "5.18", "queries of sockmaps"},
+		{bpfx.Netfilter{}, bpfx.Netfilter{}, "has that priority there already", unix.EBUSY, "6.4", "netfilter links"},
 	} {
-		t.Run(kind(tt.hook), func(t *testing.T) {
+		t.Run(kind(tt.first), func(t *testing.T) {
 			testutil.Netns(t)
 			testutil.NeedKernel(t, tt.since, tt.feature)
-			first, second := mustLoad(t, tt.hook.Spec(ret(1))), mustLoad(t, tt.hook.Spec(ret(1)))
-			if _, err := first.Attach(tt.hook); err != nil {
+			if tt.second == nil {
+				tt.second = tt.first
+			}
+			first, err := bpfx.Load(tt.first.Spec(ret(1)), nil)
+			testutil.SkipIfNotSupported(t, err, tt.feature, tt.since, "CONFIG_NETFILTER_BPF_LINK")
+			if err != nil {
 				t.Fatal(err)
 			}
-			_, err := second.Attach(tt.hook)
+			defer first.Close()
+			second := mustLoad(t, tt.second.Spec(ret(1)))
+			if _, err := first.Attach(tt.first); err != nil {
+				t.Fatal(err)
+			}
+			_, err = second.Attach(tt.second)
 			if !errors.Is(err, tt.is) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("second Attach() = %v, want %v with %q", err, tt.is, tt.want)
+			}
+			if d := bpfx.Explain(err); tt.want != "" && d == nil {
+				t.Errorf("%v is not explained", err)
 			}
 		})
 	}

@@ -27,11 +27,14 @@ func (h Freplace) Attach(p *ebpf.Program) (*Attachment, error) {
 	l, err := link.AttachFreplace(h.Target, fn, p)
 	switch {
 	case errors.Is(err, btf.ErrNotFound):
-		err = fmt.Errorf("program %s has no function %q: %w", programName(h.Target), fn, err)
+		err = because(err, finding{
+			why:    fmt.Sprintf("program %s has no function %q", programName(h.Target), fn),
+			remedy: "name a function that is global and not inlined: bpftool prog dump xlated id ID lists them",
+		})
 	case errors.Is(err, unix.EBUSY):
-		err = fmt.Errorf("the function has been replaced already: %w", err)
+		err = because(err, finding{why: "the function has been replaced already", remedy: "close the attachment that replaced it"})
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EINVAL) && h.Target == nil:
-		err = fmt.Errorf("it was attached before: set Target and Func to attach it again: %w", err)
+		err = because(err, finding{why: "it was attached before", remedy: "set Target and Func to attach it again"})
 	}
 	return newAttachment(l, err)
 }

@@ -45,8 +45,9 @@ func TestFreplace(t *testing.T) {
 	if got := verdict(); got != "XDP_PASS" {
 		t.Errorf("after Close: verdict = %s, want XDP_PASS", got)
 	}
-	if _, err := drop.Attach(bpfx.Freplace{}); err == nil || !strings.Contains(err.Error(), "set Target and Func") {
-		t.Errorf("Attach without a target for the second time = %v, want the remedy", err)
+	_, err = drop.Attach(bpfx.Freplace{})
+	if d := bpfx.Explain(err); d == nil || d.Cause != "it was attached before" || d.Remedy != "set Target and Func to attach it again" {
+		t.Errorf("Attach without a target for the second time = %v, explained as %v", err, d)
 	}
 	if _, err := drop.Attach(h); err != nil {
 		t.Errorf("Attach with a target for the second time: %v", err)

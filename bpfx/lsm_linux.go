@@ -1,11 +1,6 @@
 package bpfx
 
 import (
-	"fmt"
-	"os"
-	"slices"
-	"strings"
-
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 )
@@ -30,11 +25,10 @@ func (h LSM) Attach(p *ebpf.Program) (*Attachment, error) {
 // checkLSM returns an error if the kernel never calls the BPF programs of its
 // security hooks. It returns nil if securityfs isn't there to tell.
 func checkLSM() error {
-	const list = "/sys/kernel/security/lsm"
-	text, err := os.ReadFile(list)
-	if err != nil || slices.Contains(strings.Split(strings.TrimSpace(string(text)), ","), "bpf") {
+	f := thisMachine.noBPFLSM()
+	if f == nil {
 		return nil
 	}
-	return fmt.Errorf("the kernel would never run it: \"bpf\" isn't among its security modules (%s is %q; boot with lsm=%s,bpf): %w",
-		list, strings.TrimSpace(string(text)), strings.TrimSpace(string(text)), ebpf.ErrNotSupported)
+	f.why += ", so it would never run the program"
+	return because(ebpf.ErrNotSupported, *f)
 }

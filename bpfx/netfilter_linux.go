@@ -36,14 +36,17 @@ func (h Netfilter) Attach(p *ebpf.Program) (*Attachment, error) {
 		NetfilterFlags: flags,
 	})
 	switch {
-	case errors.Is(err, unix.EBUSY):
-		err = fmt.Errorf("a BPF program has that priority there already: %w", err)
+	case errors.Is(err, unix.EBUSY): // net/netfilter/core.c, nf_hook_entries_grow
+		err = because(err, finding{why: "a BPF program has that priority there already", remedy: "choose another Priority"})
 	case errors.Is(err, unix.ENOENT) && h.Defrag:
-		err = fmt.Errorf("Defrag takes a kernel module that isn't there (nf_defrag_%v): %w", h.Family, err)
+		err = because(err, finding{
+			why:    fmt.Sprintf("Defrag takes a kernel module that isn't there (nf_defrag_%v)", h.Family),
+			remedy: "install the kernel's module, or leave Defrag out",
+		})
 	case errors.Is(err, unix.ERANGE) && h.Defrag && h.Priority <= -400:
-		err = fmt.Errorf("Defrag happens at priority -400: set Priority above that: %w", err)
+		err = because(err, finding{why: "Defrag happens at priority -400", remedy: "set Priority above that"})
 	case errors.Is(err, unix.ERANGE):
-		err = fmt.Errorf("the kernel keeps the first and the last priority for itself: %w", err)
+		err = because(err, finding{why: "the kernel keeps the first and the last priority for itself", remedy: "choose another Priority"})
 	}
 	return newAttachment(l, err)
 }

@@ -19,9 +19,9 @@ func (h Netkit) Attach(p *ebpf.Program) (*Attachment, error) {
 		l, err := link.AttachNetkit(link.NetkitOptions{Interface: ifindex, Program: p, Attach: typ, Anchor: at})
 		switch { // drivers/net/netkit.c, netkit_dev_fetch
 		case errors.Is(err, unix.ENXIO):
-			err = fmt.Errorf("the interface isn't a netkit device: %w", err)
+			err = because(err, finding{why: "the interface isn't a netkit device", remedy: "make one: ip link add type netkit"})
 		case errors.Is(err, unix.EACCES):
-			err = fmt.Errorf("the interface isn't the primary device of its pair: %w", err)
+			err = because(err, finding{why: "the interface isn't the primary device of its pair", remedy: "attach to the other one, with Side NetkitPeer"})
 		}
 		return l, err
 	})

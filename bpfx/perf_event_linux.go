@@ -129,10 +129,11 @@ func threadsOf(pid int) ([]int, error) {
 	return threads, nil
 }
 
-// onlineCPUs returns the CPUs that are online.
+// onlineFile lists the CPUs that are online, as in "0-3,6".
+const onlineFile = "/sys/devices/system/cpu/online"
+
 func onlineCPUs() ([]int, error) {
-	const file = "/sys/devices/system/cpu/online"
-	text, err := os.ReadFile(file)
+	text, err := os.ReadFile(onlineFile)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +143,7 @@ func onlineCPUs() ([]int, error) {
 		if n, err := fmt.Sscanf(part, "%d-%d", &from, &to); n == 1 {
 			to = from // "3"
 		} else if err != nil {
-			return nil, fmt.Errorf("%s: %q: %w", file, part, err)
+			return nil, fmt.Errorf("%s: %q: %w", onlineFile, part, err)
 		}
 		for ; from <= to; from++ {
 			cpus = append(cpus, from)

@@ -56,32 +56,41 @@ func closeAll(attachments []*Attachment) error {
 	return scope.Join(errs...)
 }
 
-// openError adds to err, of opening an event on a CPU, what it means
+// openError returns err, of opening an event on a CPU, with its cause
 // (kernel/events/core.c, perf_event_open).
 func (h PerfEvent) openError(err error, cpu int) error {
 	cpus, listErr := onlineCPUs()
+	limit, limited := maxSampleRate()
 	switch {
 	case cpu >= 0 && listErr == nil && !slices.Contains(cpus, cpu):
-		return fmt.Errorf("CPU %d is not online (those that are: %v): %w", cpu, cpus, err)
+		return because(err, finding{
+			why:      fmt.Sprintf("CPU %d is not online", cpu),
+			evidence: []string{fmt.Sprintf("%s: %v", onlineFile, cpus)},
+			remedy:   "leave it out of CPUs",
+		})
 	case errors.Is(err, unix.ESRCH):
-		return fmt.Errorf("no process %d: %w", h.PID, err)
-	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENODEV):
-		return fmt.Errorf("this machine has no such counter (virtual machines often lack those of the hardware; PerfCPUClock is always there): %w: %w",
-			ebpf.ErrNotSupported, err)
-	}
-	if limit, ok := maxSampleRate(); ok && errors.Is(err, unix.EINVAL) && h.Frequency > limit {
-		return fmt.Errorf("Frequency %d is above kernel.perf_event_max_sample_rate, %d: %w", h.Frequency, limit, err)
+		return because(err, finding{why: fmt.Sprintf("no process %d", h.PID), remedy: "set PID to a process that is alive, or to 0 for all"})
+	case errorsIsAny(err, unix.ENOENT, unix.EOPNOTSUPP, unix.ENODEV):
+		return because(fmt.Errorf("%w: %w", ebpf.ErrNotSupported, err), finding{
+			why:    "this machine has no such counter",
+			remedy: "use PerfCPUClock: virtual machines often lack the counters of the hardware",
+		})
+	case limited && errors.Is(err, unix.EINVAL) && h.Frequency > limit:
+		return because(err, finding{
+			why:      fmt.Sprintf("Frequency %d is above the kernel's limit", h.Frequency),
+			evidence: []string{fmt.Sprintf("%s: %d", sampleRateFile, limit)},
+			remedy:   "lower it, or raise kernel.perf_event_max_sample_rate",
+		})
 	}
 	return err
 }
 
-// maxSampleRate returns the highest frequency that the kernel samples at, in
-// Hz. It lowers it when sampling takes too long.
+// sampleRateFile has the highest frequency that the kernel samples at, in Hz.
+// It lowers it when sampling takes too long.
+const sampleRateFile = "/proc/sys/kernel/perf_event_max_sample_rate"
+
 func maxSampleRate() (uint64, bool) {
-	text, err := os.ReadFile("/proc/sys/kernel/perf_event_max_sample_rate")
-	if err != nil {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
-	return n, err == nil
+	text, ok := thisMachine.read(sampleRateFile)
+	n, err := strconv.ParseUint(strings.TrimSpace(text), 10, 64)
+	return n, ok && err == nil
 }

@@ -39,8 +39,11 @@ func main() {
 	defer stop()
 	if err := trace(ctx, os.Stdout, o, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "trace:", err)
-		if d := bpfx.Explain(err); d != nil {
-			fmt.Fprintln(os.Stderr, d)
+		if d := bpfx.Explain(err); d != nil { // err tells the cause already
+			for _, seen := range d.Evidence {
+				fmt.Fprintln(os.Stderr, "  seen:", seen)
+			}
+			fmt.Fprintln(os.Stderr, "  remedy:", d.Remedy)
 		}
 		os.Exit(1)
 	}
