@@ -70,7 +70,7 @@ var sectionsTests = []sectionsTest{
 	{
 		name: "multi", load: sections.LoadMulti, since: "5.18", configs: []string{"CONFIG_FPROBE"}, opts: noOptions,
 		hooks: map[string]string{
-			"many_enter": `kprobe.multi "inet_dgram_*"`,
+			"many_enter": `kprobe.multi "inet_dgram_con*"`,
 			"one_leave":  `kretprobe.multi "inet_dgram_connect"`,
 		},
 		fire: sendUDP,
