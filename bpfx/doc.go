@@ -27,6 +27,10 @@
 // collector found it unused. [Program.Close] detaches what the program is
 // attached to.
 //
+// [LoadAndAttach] attaches a whole object by the section names of its programs,
+// such as SEC("fentry/tcp_connect"), and [Collection.AttachAll] one that is
+// loaded already.
+//
 // # Scopes
 //
 // [WithProgram], [WithCollection] and [WithAttached] open something, call a
