@@ -27,9 +27,10 @@
 // collector found it unused. [Program.Close] detaches what the program is
 // attached to.
 //
-// [LoadAndAttach] attaches all programs of an object at once, where their
-// section names say. [Filter] restricts a program to a process, which the
-// kernel doesn't do for kprobes and tracepoints.
+// [LoadAndAttach] attaches a whole object by the section names of its programs,
+// such as SEC("fentry/tcp_connect"), and [Collection.AttachAll] one that is
+// loaded already. [Filter] restricts a program to a process, which the kernel
+// doesn't do for kprobes and tracepoints.
 //
 // # Scopes
 //

@@ -2,7 +2,10 @@ package bpfx
 
 import (
 	"errors"
+	"fmt"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // checkPlace returns an error if it can be told now that nothing can be
@@ -46,8 +49,13 @@ func checkInterface(name string, index int) error {
 	return err
 }
 
+// checkFile returns an error unless path is a file that can be an executable:
+// opening others may wait for ever.
 func checkFile(path string) error {
-	_, err := os.Stat(path)
+	st, err := os.Stat(path)
+	if err == nil && !st.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file: %w", path, unix.EINVAL)
+	}
 	return err
 }
 
@@ -55,7 +63,8 @@ func (n Netns) check() error {
 	if n.Path == "" {
 		return nil
 	}
-	return checkFile(n.Path)
+	_, err := os.Stat(n.Path)
+	return err
 }
 
 func (h UprobeMulti) check() error {

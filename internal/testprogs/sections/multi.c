@@ -7,7 +7,7 @@
 
 char __license[] SEC("license") = "Dual MIT/GPL";
 
-SEC("kprobe.multi/inet_dgram_*")
+SEC("kprobe.multi/inet_dgram_con*")
 int many_enter(void *ctx)
 {
 	return 0;
