@@ -1,6 +1,6 @@
 # Loads an object with libbpf, attaches all its programs by their section names
 # and pins the links in a new directory, as bpftool prog loadall OBJ DIR
-# autoattach does since bpftool 7.2.
+# autoattach does where bpftool is new enough (7.1 is not).
 #
 #     python3 autoattach.py OBJECT DIRECTORY
 
