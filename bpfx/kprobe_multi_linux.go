@@ -87,7 +87,7 @@ func multiSymbols(pattern string, symbols []string, cookies []uint64, all func()
 	case pattern != "" && len(symbols) > 0:
 		return nil, errors.New("two lists of functions: set Symbols or Pattern")
 	case pattern != "" && len(cookies) > 0:
-		return nil, errors.New("Cookies go with Symbols, not with a Pattern")
+		return nil, errors.New("a Pattern takes no Cookies: they go with Symbols")
 	case len(cookies) > 0 && len(cookies) != len(symbols):
 		return nil, fmt.Errorf("%d Cookies for %d Symbols: give one for each", len(cookies), len(symbols))
 	case len(symbols) > maxMulti:

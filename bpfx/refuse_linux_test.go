@@ -95,7 +95,7 @@ func TestAttachRefuses(t *testing.T) {
 		{bpfx.KprobeMulti{}, "no functions: set Symbols or Pattern", nil},
 		{bpfx.KprobeMulti{Symbols: []string{"a"}, Pattern: "b"}, "two lists of functions", nil},
 		{bpfx.KprobeMulti{Symbols: []string{"a"}, Cookies: []uint64{1, 2}}, "2 Cookies for 1 Symbols", nil},
-		{bpfx.KprobeMulti{Pattern: "a*", Cookies: []uint64{1}}, "Cookies go with Symbols", nil},
+		{bpfx.KprobeMulti{Pattern: "a*", Cookies: []uint64{1}}, "a Pattern takes no Cookies", nil},
 		{bpfx.KprobeMulti{Symbols: make([]string, 1<<20+1)}, "1048577 functions: the kernel takes 1048576", nil},
 		{bpfx.KprobeMulti{Pattern: "[a"}, "syntax error in pattern", path.ErrBadPattern},
 		{bpfx.KprobeMulti{Pattern: "bpfx_nonexistent*"}, "matches none of the functions", os.ErrNotExist},
