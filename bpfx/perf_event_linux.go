@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -28,6 +29,38 @@ func (h PerfEvent) Attach(p *ebpf.Program) (*Attachment, error) {
 		return nil, err
 	}
 	var parts []*Attachment
+	for try := 1; ; try++ {
+		if parts, err = h.attachAll(p, attr, threads, cpus); err != nil {
+			return nil, err
+		}
+		if h.PID == 0 || try == maxTries {
+			break
+		}
+		// A thread inherits the event of the one that starts it, so one is
+		// missed if it was started after they were listed by one whose event
+		// wasn't open yet. Those that did inherit can't be told from it.
+		now, err := threadsOf(h.PID)
+		if err != nil || slices.Equal(now, threads) {
+			break // if the process has ended, there is nothing to miss
+		}
+		if err := closeAll(parts); err != nil {
+			return nil, err
+		}
+		threads = now
+	}
+	if len(parts) == 1 {
+		return parts[0], nil
+	}
+	return AttachmentFunc(func() error { return closeAll(parts) }), nil
+}
+
+// maxTries is how often the threads of a process are listed that starts and
+// ends some all the time.
+const maxTries = 10
+
+// attachAll attaches p to an event for each pair of threads and CPUs, at least
+// one, or to none.
+func (h PerfEvent) attachAll(p *ebpf.Program, attr *unix.PerfEventAttr, threads, cpus []int) (parts []*Attachment, err error) {
 	for _, thread := range threads {
 		for _, cpu := range cpus {
 			one, err := attachPerfEvent(p, attr, thread, cpu)
@@ -40,13 +73,10 @@ func (h PerfEvent) Attach(p *ebpf.Program) (*Attachment, error) {
 			parts = append(parts, one)
 		}
 	}
-	switch len(parts) {
-	case 0:
-		return nil, fmt.Errorf("no process %d: %w", h.PID, unix.ESRCH)
-	case 1:
-		return parts[0], nil
+	if len(parts) == 0 {
+		return nil, h.openError(unix.ESRCH, -1)
 	}
-	return AttachmentFunc(func() error { return closeAll(parts) }), nil
+	return parts, nil
 }
 
 // attr returns the kernel's description of the event.

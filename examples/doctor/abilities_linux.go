@@ -105,11 +105,10 @@ func structOps() (detail string, err error) {
 	}
 	var types []string
 	for _, name := range names {
-		// kernel/bpf/bpf_struct_ops.c, is_valid_value_type
+		// The last member is the type itself (kernel/bpf/bpf_struct_ops.c).
 		var s *btf.Struct
 		of := strings.TrimPrefix(name, prefix)
-		if kernel.TypeByName(name, &s) == nil && len(s.Members) == 2 &&
-			s.Members[0].Type.TypeName() == prefix+"common_value" && s.Members[1].Type.TypeName() == of {
+		if kernel.TypeByName(name, &s) == nil && len(s.Members) > 1 && s.Members[len(s.Members)-1].Type.TypeName() == of {
 			types = append(types, of)
 		}
 	}
