@@ -2,7 +2,6 @@ package bpfx_test
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"os"
 	"path"
@@ -28,7 +27,8 @@ func TestAttachRefuses(t *testing.T) {
 	defer array.Close()
 	closed := sockmap(t)
 	closed.Close()
-	file := filepath.Join(t.TempDir(), "file")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestAttachRefuses(t *testing.T) {
 		"netkit/primary":  {"6.7", []string{"CONFIG_NETKIT"}, 0},
 		"netfilter":       {"6.4", []string{"CONFIG_NETFILTER_BPF_LINK"}, 1},
 	}
-	for i, tt := range []struct {
+	for _, tt := range []struct {
 		hook hook
 		want string
 		is   error
@@ -137,7 +137,7 @@ func TestAttachRefuses(t *testing.T) {
 		{bpfx.PerfEvent{Raw: &bpfx.PerfRaw{Type: 1 << 30}}, "no such counter", ebpf.ErrNotSupported},
 		{bpfx.Kretprobe{Symbol: "inet_dgram_connect", MaxActive: -1}, "MaxActive -1 is negative", nil},
 	} {
-		t.Run(fmt.Sprintf("%d %s", i, kind(tt.hook)), func(t *testing.T) {
+		t.Run(kind(tt.hook)+": "+strings.ReplaceAll(tt.want, dir, "DIR"), func(t *testing.T) {
 			testutil.Netns(t)
 			need := needs[kind(tt.hook)]
 			p, err := bpfx.Load(tt.hook.Spec(ret(need.ret)), nil)
