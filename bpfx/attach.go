@@ -49,7 +49,8 @@ func (h *hookFunc) Attach(p *ebpf.Program) (*Attachment, error) {
 	return h.attach(p)
 }
 
-// AttachError is returned when a program can't be attached.
+// AttachError is returned when a program can't be attached. It prints the
+// cause if one was found; [Explain] tells more.
 type AttachError struct {
 	Hook Hook  // where to; nil if there was none
 	Err  error // why not
@@ -74,7 +75,7 @@ func (e *AttachError) Unwrap() error { return e.Err }
 //
 // Returns an [*AttachError]. It wraps [ebpf.ErrNotSupported] if the kernel or
 // the platform lacks the hook, os.ErrClosed if p is closed, and the kernel's
-// errno otherwise.
+// errno otherwise. [Explain] tells the cause.
 func Attach(p *ebpf.Program, h Hook) (*Attachment, error) {
 	if h == nil {
 		return nil, &AttachError{Err: errNoHook}
@@ -84,7 +85,7 @@ func Attach(p *ebpf.Program, h Hook) (*Attachment, error) {
 		err = errors.New("the hook returned neither an attachment nor an error")
 	}
 	if err != nil {
-		return nil, &AttachError{Hook: h, Err: attachError(p, err)}
+		return nil, &AttachError{Hook: h, Err: explainAttach(p, h, err)}
 	}
 	a.mu.Lock()
 	a.hook = h
@@ -93,18 +94,6 @@ func Attach(p *ebpf.Program, h Hook) (*Attachment, error) {
 	}
 	a.mu.Unlock()
 	return a, nil
-}
-
-// attachError adds to err the privileges that the process lacks, if that can
-// be the reason.
-func attachError(p *ebpf.Program, err error) error {
-	if p == nil {
-		return err
-	}
-	if why := whyNotAttached(err, p.Type()); why != "" {
-		return &reworded{fmt.Sprintf("%v (%s)", err, why), err}
-	}
-	return err
 }
 
 // checkProgram returns an error if p can't be attached to a hook that takes

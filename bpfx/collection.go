@@ -44,11 +44,7 @@ func LoadCollection(spec *ebpf.CollectionSpec, opts *ebpf.CollectionOptions) (*C
 	removeMemlock()
 	coll, err := newCollection(spec, *opts)
 	if err != nil {
-		var types []ebpf.ProgramType
-		for _, p := range spec.Programs {
-			types = append(types, p.Type)
-		}
-		return nil, loadError("load collection", err, types...)
+		return nil, collectionError(spec, err)
 	}
 	c := &Collection{
 		Spec:      spec,

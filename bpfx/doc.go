@@ -43,6 +43,7 @@
 //
 // Errors name the thing and the remedy. errors.Is finds the errno or the
 // sentinel below them: [ebpf.ErrNotSupported] where kernel or platform lack
-// something, [os.ErrClosed] after Close. All of the package builds on every
+// something, [os.ErrClosed] after Close. [Explain] tells why loading or
+// attaching failed, what was read to find that out, and what to do. All of the package builds on every
 // platform; attaching and running need Linux.
 package bpfx

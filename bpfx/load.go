@@ -20,9 +20,11 @@ import (
 // process share: see [ReleaseBTF]. On kernels before 5.11 the first Load lifts
 // the process's RLIMIT_MEMLOCK.
 //
-// The Program must be closed. spec is not changed. Returns an error wrapping
-// [*ebpf.VerifierError], which has the whole log, if the verifier rejects the
-// program, and [ebpf.ErrNotSupported] if the kernel lacks what it needs.
+// The Program must be closed. spec is not changed. Returns a [*LoadError]. It
+// wraps [*ebpf.VerifierError], which has the whole log, if the verifier rejects
+// the program, and [ebpf.ErrNotSupported] if the kernel lacks what it needs:
+// whether it knows the type of program is found out after the load failed, by
+// loading one that does nothing. [Explain] tells the cause.
 func Load(spec *ebpf.ProgramSpec, opts *ebpf.ProgramOptions) (*Program, error) {
 	if spec == nil {
 		return nil, errors.New("load program: nil spec")
@@ -33,7 +35,7 @@ func Load(spec *ebpf.ProgramSpec, opts *ebpf.ProgramOptions) (*Program, error) {
 	removeMemlock()
 	p, err := loadProgram(spec, opts)
 	if err != nil {
-		return nil, loadError(fmt.Sprintf("load program %q", spec.Name), err, spec.Type)
+		return nil, loadError(spec, err)
 	}
 	return Wrap(p), nil
 }

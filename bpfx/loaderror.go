@@ -3,6 +3,7 @@ package bpfx
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -12,71 +13,83 @@ import (
 // kernel accounts BPF memory against RLIMIT_MEMLOCK.
 const memlockHint = " (MEMLOCK may be too low, consider rlimit.RemoveMemlock)"
 
-// reworded is an error with another text.
-type reworded struct {
-	text string
-	err  error
+// LoadError is returned when programs can't be loaded. It prints the cause if
+// one was found; [Explain] tells more.
+type LoadError struct {
+	// Program is the name of the program, as in its spec. Of a collection it
+	// is the key of the one that failed, "" if something else did, such as a
+	// map.
+	Program string
+	// Type is the type of the program; UnspecifiedProgram if there is none.
+	Type ebpf.ProgramType
+	// AttachType is the attach type of the program; AttachNone if there is none.
+	AttachType ebpf.AttachType
+	// Collection says that the program was one of a collection.
+	Collection bool
+	// Err is why it can't be loaded: a [*ebpf.VerifierError] if the kernel
+	// refused the program.
+	Err error
 }
 
-func (e *reworded) Error() string { return e.text }
-func (e *reworded) Unwrap() error { return e.err }
-
-// loadError says what could not be loaded and, for EPERM, the cause if one can
-// be found out. types are the types of the programs that were to be loaded.
-func loadError(what string, err error, types ...ebpf.ProgramType) error {
-	text := strings.ReplaceAll(verifierText(err), memlockHint, "")
+func (e *LoadError) Error() string {
+	what := fmt.Sprintf("load program %q", e.Program)
+	if e.Collection {
+		what = "load collection"
+		if e.Type != ebpf.UnspecifiedProgram {
+			what += fmt.Sprintf(": program %q", e.Program)
+		}
+	}
+	text := strings.ReplaceAll(fmt.Sprint(e.Err), memlockHint, "")
+	text = strings.TrimPrefix(text, programPrefix(e.Program))
 	text = strings.TrimPrefix(text, "program : ") // of a collection of one
 	text = strings.TrimPrefix(text, "load program: ")
-	if why := whyNotPermitted(err, types...); why != "" {
-		text += " (" + why + ")"
-	}
-	return &reworded{fmt.Sprintf("%s: %s", what, text), err}
+	return what + ": " + text
 }
 
-// verifierText returns the text of err with the line of the verifier's log
-// that tells why it rejected the program. The summary of cilium/ebpf is that
-// line too, but for kernels that add a report to the log, as Linux 7.3 does:
-// of those it takes an empty line.
-func verifierText(err error) string {
-	text := err.Error()
-	var ve *ebpf.VerifierError
-	if !errors.As(err, &ve) {
-		return text
+// Unwrap returns the cause. The errno lies below it.
+func (e *LoadError) Unwrap() error { return e.Err }
+
+// programPrefix is how cilium/ebpf starts the error of a collection's program.
+func programPrefix(name string) string { return "program " + name + ": " }
+
+// loadError returns a LoadError for a program that was loaded by itself.
+func loadError(spec *ebpf.ProgramSpec, err error) error {
+	return &LoadError{
+		Program:    spec.Name,
+		Type:       spec.Type,
+		AttachType: spec.AttachType,
+		Err:        explainLoad([]*ebpf.ProgramSpec{spec}, err),
 	}
-	why := verdictLine(ve.Log)
-	if why == "" || strings.Contains(text, why) {
-		return text
-	}
-	return strings.Replace(text, ve.Error(), fmt.Sprintf("load program: %v: %s", ve.Cause, why), 1)
 }
 
-// verdictLine returns the line of a verifier's log that tells why it rejected
-// the program: the last one that is neither empty, nor statistics, nor part of
-// a report.
-func verdictLine(log []string) string {
-	verdict := ""
-	for _, line := range log {
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "Verification failed:") {
-			if verdict == "" {
-				return line
-			}
-			break
-		}
-		if line != "" && !isStatistics(line) {
-			verdict = line
+// collectionError returns a LoadError for a collection.
+func collectionError(spec *ebpf.CollectionSpec, err error) error {
+	for name, p := range spec.Programs {
+		if strings.HasPrefix(err.Error(), programPrefix(name)) {
+			e := loadError(p, err).(*LoadError) //nolint:errorlint // its own
+			e.Program, e.Collection = name, true
+			return e
 		}
 	}
-	return verdict
+	all := make([]*ebpf.ProgramSpec, 0, len(spec.Programs))
+	for _, name := range sortedKeys(spec.Programs) {
+		all = append(all, spec.Programs[name])
+	}
+	return &LoadError{Collection: true, Err: explainLoad(all, err)}
 }
 
-// isStatistics reports whether a line is one of those with which the verifier
-// ends its log (kernel/bpf/verifier.c, print_verification_stats).
-func isStatistics(line string) bool {
-	for _, prefix := range []string{"processed ", "verification time ", "stack depth "} {
-		if strings.HasPrefix(line, prefix) {
-			return true
+// programTypes returns the types of programs, each once.
+func programTypes(specs []*ebpf.ProgramSpec) []ebpf.ProgramType {
+	var types []ebpf.ProgramType
+	for _, s := range specs {
+		if !slices.Contains(types, s.Type) {
+			types = append(types, s.Type)
 		}
 	}
-	return false
+	return types
+}
+
+// errorsIsAny reports whether err is one of targets.
+func errorsIsAny(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }

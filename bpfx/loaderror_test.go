@@ -20,16 +20,16 @@ func TestLoadErrorText(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"plain", errRejected, "load x: permission denied"},
-		{"memlock", fmt.Errorf("map create: %w%s", errRejected, memlockHint), "load x: map create: permission denied"},
-		{"collection of one", fmt.Errorf("program : load program: %w", errRejected), "load x: permission denied"},
+		{"plain", errRejected, `load program "x": permission denied`},
+		{"memlock", fmt.Errorf("map create: %w%s", errRejected, memlockHint), `load program "x": map create: permission denied`},
+		{"collection of one", fmt.Errorf("program : load program: %w", errRejected), `load program "x": permission denied`},
 		{"classic log", &ebpf.VerifierError{Cause: errRejected, Log: classic}, "R0 !read_ok"},
-		{"log with a report", &ebpf.VerifierError{Cause: errRejected, Log: report}, "load x: permission denied: R0 !read_ok"},
-		{"report alone", &ebpf.VerifierError{Cause: errRejected, Log: report[4:]}, "Verification failed: Register Type Safety"},
+		{"log with a report", &ebpf.VerifierError{Cause: errRejected, Log: report}, `load program "x": the verifier rejects it: R0 !read_ok (at 0: exit): permission denied`},
+		{"report alone", &ebpf.VerifierError{Cause: errRejected, Log: report[4:]}, "the verifier rejects it: Register Type Safety: Unreadable register"},
 		{"no log", &ebpf.VerifierError{Cause: errRejected}, "permission denied"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			err := loadError("load x", tt.err)
+			err := loadError(&ebpf.ProgramSpec{Name: "x", Type: ebpf.XDP}, tt.err)
 			if !strings.Contains(err.Error(), tt.want) || !errors.Is(err, errRejected) {
 				t.Errorf("error = %q, want %q", err, tt.want)
 			}

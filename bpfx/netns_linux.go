@@ -14,17 +14,16 @@ import (
 
 // Attach attaches p, which must be of type [ebpf.SkLookup]. See [Attach].
 func (h SkLookup) Attach(p *ebpf.Program) (*Attachment, error) {
-	return h.Netns.attach(p, ebpf.SkLookup, "the network namespace has 64 sk_lookup programs, the most it can have")
+	return h.Netns.attach(p, ebpf.SkLookup)
 }
 
 // Attach attaches p, which must be of type [ebpf.FlowDissector]. See [Attach].
 func (h FlowDissector) Attach(p *ebpf.Program) (*Attachment, error) {
-	return h.Netns.attach(p, ebpf.FlowDissector, "the network namespace has a flow dissector already")
+	return h.Netns.attach(p, ebpf.FlowDissector)
 }
 
-// attach attaches p, of type typ, to the namespace. full tells what it means
-// when the namespace takes no more.
-func (n Netns) attach(p *ebpf.Program, typ ebpf.ProgramType, full string) (*Attachment, error) {
+// attach attaches p, of type typ, to the namespace.
+func (n Netns) attach(p *ebpf.Program, typ ebpf.ProgramType) (*Attachment, error) {
 	if err := checkProgram(p, typ); err != nil {
 		return nil, err
 	}
@@ -41,16 +40,43 @@ func (n Netns) attach(p *ebpf.Program, typ ebpf.ProgramType, full string) (*Atta
 		return nil, fmt.Errorf("netns %v: %w", n, err)
 	}
 	l, err := link.AttachNetNs(fd, p)
-	switch {
-	case errors.Is(err, unix.E2BIG):
-		err = fmt.Errorf("%s: %w", full, err)
-	case errors.Is(err, unix.EEXIST) && typ == ebpf.FlowDissector:
-		err = fmt.Errorf("a flow dissector of the initial network namespace, or of any other, rules this one out: %w", err)
-	}
 	if err != nil {
-		return nil, err // l is a pointer: NewAttachment would take it for a link
+		return nil, netnsTaken(fd, typ, err)
 	}
 	return NewAttachment(l), nil
+}
+
+// netnsTaken returns err of attaching to a namespace with the programs that
+// leave no room for another.
+func netnsTaken(fd int, typ ebpf.ProgramType, err error) error {
+	const most = 64 // net/core/net_namespace.c, netns_bpf_max_progs
+	switch {
+	case typ == ebpf.SkLookup && errors.Is(err, unix.E2BIG):
+		if ids, seen := queryHolders(fd, ebpf.AttachSkLookup); len(ids) >= most {
+			return taken(err, "the network namespace has 64 sk_lookup programs, the most it can have", ids, "detach one of them", seen)
+		}
+	case typ == ebpf.FlowDissector && errorsIsAny(err, unix.E2BIG, unix.EEXIST):
+		const remedy = "detach it, or replace it with Attachment.Update"
+		if ids, seen := queryHolders(fd, ebpf.AttachFlowDissector); len(ids) > 0 {
+			return taken(err, "the network namespace has a flow dissector already", ids, remedy, seen)
+		}
+		// kernel/bpf: one in the initial namespace rules all others out.
+		if first, openErr := os.Open("/proc/1/ns/net"); openErr == nil {
+			defer first.Close() // only asked
+			if ids, seen := queryHolders(int(first.Fd()), ebpf.AttachFlowDissector); len(ids) > 0 {
+				return taken(err, "the initial network namespace has a flow dissector, which rules others out", ids, remedy, seen)
+			}
+		}
+		l, id := linkWhere(func(info *link.Info) bool {
+			n := info.NetNs()
+			return n != nil && ebpf.AttachType(n.AttachType) == ebpf.AttachFlowDissector
+		})
+		if l != 0 {
+			return taken(err, "another network namespace has a flow dissector, which rules out one in the initial namespace",
+				[]ebpf.ProgramID{id}, remedy, fmt.Sprintf("BPF_LINK_GET_NEXT_ID: link %d", l))
+		}
+	}
+	return err
 }
 
 // open opens the namespace.

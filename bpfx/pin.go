@@ -68,7 +68,7 @@ func pinError(what, path string, err error) error {
 		return fmt.Errorf("%s: empty path", what)
 	}
 	if !errors.Is(err, os.ErrNotExist) && !isBPFFS(path) {
-		return fmt.Errorf("%s: %s: %w", what, path, ErrNotBPFFS)
+		return fmt.Errorf("%s: %s: %w", what, path, explainPin(ErrNotBPFFS))
 	}
 	return fmt.Errorf("%s: %s: %w", what, path, err)
 }

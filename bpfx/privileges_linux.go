@@ -1,101 +1,95 @@
 package bpfx
 
 import (
-	"errors"
-	"fmt"
+	"os"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 )
 
 // removeMemlock lifts RLIMIT_MEMLOCK once, on kernels that hold BPF memory
 // against it (before 5.11). If that fails it may still be high enough; if it
-// is not, whyNotPermitted says so.
+// is not, [Explain] says so.
 var removeMemlock = sync.OnceFunc(func() { _ = rlimit.RemoveMemlock() })
 
-// whyNotPermitted returns the cause of an EPERM of a load, as far as this
-// process can find it out: a capability that it lacks or, on old kernels, its
-// memlock limit. It returns "" for other errors and if everything seems in
-// order.
-func whyNotPermitted(err error, types ...ebpf.ProgramType) string {
-	if !errors.Is(err, unix.EPERM) {
-		return ""
+// privileges are what a thread may do. They are read where an error happens:
+// the next thread may have others.
+type privileges struct {
+	effective uint64 // capabilities, one bit each
+	userns    string // the user namespace that they are valid in, as in /proc/self/ns/user; "" if unknown
+	memlock   uint64 // RLIMIT_MEMLOCK in bytes
+}
+
+// currentPrivileges returns those of the calling thread. known is false if the
+// kernel doesn't tell.
+func currentPrivileges() (p privileges, known bool) {
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if unix.Capget(&hdr, &data[0]) != nil {
+		return p, false
 	}
-	if why := whatIsMissing(types); why != "" {
-		return why
-	}
+	p.effective = uint64(data[1].Effective)<<32 | uint64(data[0].Effective)
+	p.userns, _ = os.Readlink("/proc/thread-self/ns/user")
+	p.memlock = unix.RLIM_INFINITY
 	var limit unix.Rlimit
-	if kernelBefore(5, 11) && unix.Prlimit(0, unix.RLIMIT_MEMLOCK, nil, &limit) == nil && limit.Cur != unix.RLIM_INFINITY {
-		return fmt.Sprintf("RLIMIT_MEMLOCK is %d bytes, which counts on kernels before 5.11: raise it with ulimit -l", limit.Cur)
+	if unix.Prlimit(0, unix.RLIMIT_MEMLOCK, nil, &limit) == nil {
+		p.memlock = limit.Cur
 	}
-	return ""
+	return p, true
 }
 
-// whyNotAttached is whyNotPermitted for attaching. Perf events say EACCES.
-func whyNotAttached(err error, typ ebpf.ProgramType) string {
-	if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EACCES) {
-		return ""
-	}
-	return whatIsMissing([]ebpf.ProgramType{typ})
-}
+func (p privileges) has(capability int) bool { return p.effective&(1<<capability) != 0 }
 
-// whatIsMissing returns which capabilities the process lacks, "" if none.
-func whatIsMissing(types []ebpf.ProgramType) string {
-	missing := missingCapabilities(types)
-	if len(missing) == 0 {
-		return ""
-	}
-	return "this process lacks " + strings.Join(missing, ", ") + ": run it as root"
-}
+// initialUserns is the user namespace that the machine boots with
+// (include/linux/proc_ns.h, PROC_USER_INIT_INO).
+const initialUserns = "user:[4026531837]"
 
-// kernelBefore reports whether the kernel is known to be older.
-func kernelBefore(major, minor uint32) bool {
-	version, err := features.LinuxVersionCode()
-	return err == nil && version < major<<16|minor<<8
-}
+// inUserns reports whether p is worth nothing outside a user namespace.
+func (p privileges) inUserns() bool { return p.userns != "" && p.userns != initialUserns }
 
-// missingCapabilities returns those that the process lacks of the ones that
-// programs of these types take (kernel/bpf/syscall.c, bpf_prog_load).
-func missingCapabilities(types []ebpf.ProgramType) []string {
-	have, err := capabilities()
-	if err != nil || have&(1<<unix.CAP_SYS_ADMIN) != 0 {
+// lacks returns those capabilities that p lacks of the ones that loading
+// programs of these types takes (kernel/bpf/syscall.c, bpf_prog_load). old
+// says that the kernel is older than 5.8, unprivileged that everybody may load
+// programs of the harmless types.
+func (p privileges) lacks(types []ebpf.ProgramType, old, unprivileged bool) []string {
+	if p.has(unix.CAP_SYS_ADMIN) {
 		return nil
-	}
-	if kernelBefore(5, 8) {
-		return []string{"CAP_SYS_ADMIN"}
 	}
 	var missing []string
 	need := func(bit int, name string) {
-		if have&(1<<bit) == 0 && !slices.Contains(missing, name) {
+		if !p.has(bit) && !slices.Contains(missing, name) {
 			missing = append(missing, name)
 		}
 	}
-	need(unix.CAP_BPF, "CAP_BPF")
 	for _, t := range types {
+		if unprivileged && isHarmless(t) {
+			continue
+		}
+		if old {
+			return []string{"CAP_SYS_ADMIN"}
+		}
+		need(unix.CAP_BPF, "CAP_BPF")
 		switch t {
 		case ebpf.Kprobe, ebpf.TracePoint, ebpf.PerfEvent, ebpf.RawTracepoint,
-			ebpf.RawTracepointWritable, ebpf.Tracing, ebpf.LSM:
+			ebpf.RawTracepointWritable, ebpf.Tracing, ebpf.LSM, ebpf.StructOps:
 			need(unix.CAP_PERFMON, "CAP_PERFMON")
-		case ebpf.SocketFilter, ebpf.Syscall:
+		case ebpf.Extension:
+			need(unix.CAP_PERFMON, "CAP_PERFMON")
+			need(unix.CAP_NET_ADMIN, "CAP_NET_ADMIN")
+		case ebpf.SocketFilter, ebpf.CGroupSKB, ebpf.SkReuseport, ebpf.SkLookup, ebpf.Syscall:
 		default:
 			need(unix.CAP_NET_ADMIN, "CAP_NET_ADMIN")
 		}
 	}
+	if len(types) == 0 && !old { // maps
+		need(unix.CAP_BPF, "CAP_BPF")
+	}
 	return missing
 }
 
-// capabilities returns the effective capabilities of the calling thread, one
-// bit each.
-func capabilities() (uint64, error) {
-	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	if err := unix.Capget(&hdr, &data[0]); err != nil {
-		return 0, err
-	}
-	return uint64(data[1].Effective)<<32 | uint64(data[0].Effective), nil
-}
+// isHarmless reports whether programs of a type may be loaded by everybody
+// unless kernel.unprivileged_bpf_disabled is set.
+func isHarmless(t ebpf.ProgramType) bool { return t == ebpf.SocketFilter || t == ebpf.CGroupSKB }

@@ -2,8 +2,6 @@ package bpfx
 
 import (
 	"errors"
-	"fmt"
-	"os"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -19,8 +17,8 @@ func (h RawTracepoint) Attach(p *ebpf.Program) (*Attachment, error) {
 		return nil, errors.New("no tracepoint: set Name")
 	}
 	l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: h.Name, Program: p})
-	if errors.Is(err, os.ErrNotExist) {
-		err = fmt.Errorf("no such tracepoint (its name goes without the group): %w", err)
+	if err != nil {
+		return nil, later(err, func() *finding { return thisMachine.rawTracepointFailed(h.Name, err) })
 	}
-	return newAttachment(l, err)
+	return NewAttachment(l), nil
 }

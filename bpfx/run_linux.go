@@ -97,7 +97,7 @@ func flowVerdict(ret uint32) uint32 {
 	switch {
 	case ret == 1:
 		return ok // no kernel gives another meaning to 1
-	case ret == 0 && kernelBefore(6, 1):
+	case ret == 0 && thisMachine.before("6.1"):
 		return drop
 	}
 	return ret

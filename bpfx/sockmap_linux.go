@@ -48,7 +48,7 @@ func attachSockmap(p *ebpf.Program, m *ebpf.Map, typ ebpf.AttachType) (*Attachme
 		return NewAttachment(l), nil
 	}
 	if !errors.Is(err, unix.EINVAL) {
-		return nil, sockmapTaken(err)
+		return nil, sockmapTaken(m, typ, err)
 	}
 	// Before Linux 6.10 there is no link for these types of program.
 	return attachSockmapDirect(p, m, typ)
@@ -57,9 +57,8 @@ func attachSockmap(p *ebpf.Program, m *ebpf.Map, typ ebpf.AttachType) (*Attachme
 // attachSockmapDirect attaches p to m by BPF_PROG_ATTACH. The clones keep both
 // open until the program is detached, which the kernel does not do by itself.
 func attachSockmapDirect(p *ebpf.Program, m *ebpf.Map, typ ebpf.AttachType) (_ *Attachment, err error) {
-	query, err := link.QueryPrograms(link.QueryOptions{Target: m.FD(), Attach: typ})
-	if err == nil && len(query.Programs) > 0 {
-		return nil, sockmapTaken(unix.EBUSY)
+	if ids, _ := queryHolders(m.FD(), typ); len(ids) > 0 {
+		return nil, sockmapTaken(m, typ, unix.EBUSY)
 	}
 	prog, err := p.Clone()
 	if err != nil {
@@ -74,17 +73,34 @@ func attachSockmapDirect(p *ebpf.Program, m *ebpf.Map, typ ebpf.AttachType) (_ *
 		if errors.Is(err, unix.EINVAL) { // map and program are what they should be
 			err = fmt.Errorf("the kernel has no %v: %w: %w", typ, ebpf.ErrNotSupported, err)
 		}
-		return nil, scope.Join(sockmapTaken(err), prog.Close(), array.Close())
+		return nil, scope.Join(sockmapTaken(m, typ, err), prog.Close(), array.Close())
 	}
 	return AttachmentFunc(func() error {
 		return scope.Join(link.RawDetachProgram(link.RawDetachProgramOptions(opts)), prog.Close(), array.Close())
 	}), nil
 }
 
-// sockmapTaken says what EBUSY means here.
-func sockmapTaken(err error) error {
-	if errors.Is(err, unix.EBUSY) {
-		return fmt.Errorf("the map has a program there already, or one that excludes it: %w", err)
+// sockmapTaken returns err of attaching to a map with the program that has the
+// place already, or excludes another there.
+func sockmapTaken(m *ebpf.Map, typ ebpf.AttachType, err error) error {
+	if !errors.Is(err, unix.EBUSY) {
+		return err
+	}
+	const remedy = "close the attachment that holds it, or replace its program with Attachment.Update"
+	if ids, seen := queryHolders(m.FD(), typ); len(ids) > 0 {
+		return taken(err, "the map has a program there already", ids, remedy, seen)
+	}
+	excludes := []ebpf.AttachType{ebpf.AttachSkSKBVerdict}
+	switch typ {
+	case ebpf.AttachSkSKBVerdict:
+		excludes = []ebpf.AttachType{ebpf.AttachSkSKBStreamVerdict, ebpf.AttachSkSKBStreamParser}
+	case ebpf.AttachSkMsgVerdict:
+		excludes = nil
+	}
+	for _, other := range excludes {
+		if ids, seen := queryHolders(m.FD(), other); len(ids) > 0 {
+			return taken(err, fmt.Sprintf("the map has a program of another kind (%v), which excludes it", other), ids, "close the attachment that holds it", seen)
+		}
 	}
 	return err
 }

@@ -1,10 +1,6 @@
 package bpfx
 
 import (
-	"errors"
-	"fmt"
-	"os"
-
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 )
@@ -15,8 +11,8 @@ func (h Tracepoint) Attach(p *ebpf.Program) (*Attachment, error) {
 		return nil, err
 	}
 	l, err := link.Tracepoint(h.Group, h.Name, p, &link.TracepointOptions{Cookie: h.Cookie})
-	if errors.Is(err, os.ErrNotExist) {
-		err = fmt.Errorf("no such tracepoint (see /sys/kernel/tracing/available_events): %w", err)
+	if err != nil {
+		return nil, later(err, func() *finding { return thisMachine.tracepointFailed(h.Group, h.Name, err) })
 	}
-	return newAttachment(l, err)
+	return NewAttachment(l), nil
 }

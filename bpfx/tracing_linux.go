@@ -34,7 +34,10 @@ func attachTracing(p *ebpf.Program, typ ebpf.AttachType, fn string, cookie uint6
 	if errors.Is(err, unix.ENOENT) {
 		// kernel/bpf/syscall.c, bpf_tracing_prog_attach: the program gave its
 		// trampoline away.
-		err = fmt.Errorf("it was attached before, and kernels before 5.13 attach it only once; load it again: %w", err)
+		err = because(err, finding{
+			why:    "it was attached before, and kernels before 5.13 attach it only once",
+			remedy: "load it again",
+		})
 	}
 	if err != nil {
 		return nil, err

@@ -39,11 +39,30 @@ func (h Uprobe) attach(p *ebpf.Program, probe uprobeFunc) (*Attachment, error) {
 		RefCtrOffset: h.RefCtrOffset,
 		Cookie:       h.Cookie,
 	})
-	switch {
-	case errors.Is(err, link.ErrNoSymbol):
-		err = fmt.Errorf("the file has no such function (see its symbols with nm, or set Address): %w", err)
-	case errors.Is(err, unix.ESRCH):
-		err = fmt.Errorf("no process %d: %w", h.PID, err)
-	}
-	return newAttachment(l, err)
+	return newAttachment(l, h.failed(err))
 }
+
+// failed returns err of attaching with its cause. It wraps ErrNotSupported if
+// the kernel has no uprobes.
+func (h Uprobe) failed(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, link.ErrNoSymbol):
+		return later(err, func() *finding { return noSymbol(h.Path, h.Symbol) })
+	case thisMachine.noProbes("uprobe"):
+		return later(fmt.Errorf("%w: %w", ebpf.ErrNotSupported, err), func() *finding {
+			return thisMachine.withoutProbes("uprobe")
+		})
+	case errors.Is(err, unix.ESRCH) && !processExists(h.PID):
+		return because(err, finding{
+			why:      fmt.Sprintf("no process %d", h.PID),
+			evidence: []string{"kill(2) with signal 0: no such process"},
+			remedy:   "set PID to a process of this PID namespace that is alive, or to 0 for all",
+		})
+	}
+	return err
+}
+
+// processExists reports whether there is a process, as this process sees them.
+func processExists(pid int) bool { return !errors.Is(unix.Kill(pid, 0), unix.ESRCH) }

@@ -30,9 +30,12 @@ func (h XDP) Attach(p *ebpf.Program) (*Attachment, error) {
 	l, err := link.AttachXDP(link.XDPOptions{Program: p, Interface: index, Flags: flags[h.Mode]})
 	switch {
 	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.EEXIST):
-		err = fmt.Errorf("the interface has an XDP program already: %w", err)
+		err = xdpTaken(index, err)
 	case errors.Is(err, unix.EOPNOTSUPP) && h.Mode == XDPDriver:
-		err = fmt.Errorf("the interface's driver has no XDP (try XDPGeneric): %w", err)
+		err = because(err, finding{
+			why:    "the interface's driver doesn't run it (try XDPGeneric)",
+			remedy: "attach with Mode XDPGeneric or XDPAuto",
+		})
 	}
 	return newAttachment(l, err)
 }
