@@ -48,7 +48,7 @@ func (d *Diagnosis) String() string {
 //
 // What depends on the moment, such as the program that holds a hook, was read
 // when the error happened; the rest is read when the error is first printed or
-// explained, which takes some 10 ms for a missing symbol. Nothing is changed
+// explained, which takes some 100 ms for a missing symbol. Nothing is changed
 // on the machine. Of errors that are joined, the first with a cause is
 // explained.
 func Explain(err error) *Diagnosis {

@@ -79,6 +79,9 @@ func TestExplainProbed(t *testing.T) {
 		f := strings.Fields(list[len(list)/2])
 		mustExplain(t, attachKprobe(t, bpfx.Kprobe{Symbol: f[1]}), "the kernel lets nobody probe that function")
 	})
+	t.Run("not traced", func(t *testing.T) {
+		mustExplain(t, attachKprobe(t, bpfx.Kprobe{Symbol: "trace_clock_local"}), "the kernel doesn't trace that function")
+	})
 	t.Run("inside an instruction", func(t *testing.T) {
 		// Where system calls have a prefix, cilium/ebpf tries that next and
 		// loses the errno of the first try. What is left is ENOENT, of a
@@ -234,12 +237,12 @@ func TestExplainUnknown(t *testing.T) {
 		spec   *ebpf.ProgramSpec
 		since  string // "" for never
 		cause  string
-		config string
+		config []string
 	}{
-		{"type", &ebpf.ProgramSpec{Type: ebpf.Netfilter, AttachType: ebpf.AttachNetfilter}, "6.4", "this kernel has no Netfilter programs, which came with Linux 6.4", "CONFIG_NETFILTER_BPF_LINK"},
-		{"attach type", &ebpf.ProgramSpec{Type: ebpf.CGroupSockAddr, AttachType: ebpf.AttachCgroupUnixConnect}, "6.7", "this kernel has no CGroupSockAddr programs for CgroupUnixConnect, which came with Linux 6.7", ""},
-		{"flags", &ebpf.ProgramSpec{Type: ebpf.XDP, AttachType: ebpf.AttachXDP, Flags: unix.BPF_F_XDP_HAS_FRAGS}, "5.18", "this kernel has no XDP programs with flags 0x20, which came with Linux 5.18", ""},
-		{"nonsense", &ebpf.ProgramSpec{Type: ebpf.CGroupSockAddr, AttachType: ebpf.AttachXDP}, "", "this kernel has no CGroupSockAddr programs for XDP", ""},
+		{"type", &ebpf.ProgramSpec{Type: ebpf.Netfilter, AttachType: ebpf.AttachNetfilter}, "6.4", "this kernel has no Netfilter programs, which came with Linux 6.4", []string{"CONFIG_NETFILTER_BPF_LINK"}},
+		{"attach type", &ebpf.ProgramSpec{Type: ebpf.CGroupSockAddr, AttachType: ebpf.AttachCgroupUnixConnect}, "6.7", "this kernel has no CGroupSockAddr programs for CgroupUnixConnect, which came with Linux 6.7", nil},
+		{"flags", &ebpf.ProgramSpec{Type: ebpf.XDP, AttachType: ebpf.AttachXDP, Flags: unix.BPF_F_XDP_HAS_FRAGS}, "5.18", "this kernel has no XDP programs with flags 0x20, which came with Linux 5.18", nil},
+		{"nonsense", &ebpf.ProgramSpec{Type: ebpf.CGroupSockAddr, AttachType: ebpf.AttachXDP}, "", "this kernel has no CGroupSockAddr programs for XDP", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.spec.License, tt.spec.Instructions = "GPL", ret(1)
@@ -249,7 +252,7 @@ func TestExplainUnknown(t *testing.T) {
 			}
 			_, collErr := bpfx.LoadCollection(&ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{"it": tt.spec}}, nil)
 			if tt.since != "" && testutil.KernelAtLeast(t, tt.since) {
-				testutil.SkipIfNotSupported(t, err, tt.name, tt.since, tt.config)
+				testutil.SkipIfNotSupported(t, err, tt.name, tt.since, tt.config...)
 				if err != nil || collErr != nil {
 					t.Errorf("Load() = %v, of a collection %v", err, collErr)
 				}
@@ -269,48 +272,6 @@ func TestExplainUnknown(t *testing.T) {
 					t.Errorf("error = %v, want ErrNotSupported and EINVAL", err)
 				}
 				mustExplain(t, err, tt.cause)
-			}
-		})
-	}
-}
-
-// TestExplainTaken names the program that has the place.
-func TestExplainTaken(t *testing.T) {
-	testutil.Netns(t)
-	m := sockmap(t)
-	for _, tt := range []struct {
-		first, second hook
-		want          string
-		since         string
-		feature       string
-	}{
-		{bpfx.XDP{Interface: "lo"}, nil, "the interface has an XDP program already", "5.9", "XDP links"},
-		{bpfx.XDP{Interface: "lo", Mode: bpfx.XDPGeneric}, nil, "the interface has an XDP program already", "5.9", "XDP links"},
-		{bpfx.FlowDissector{}, nil, "the network namespace has a flow dissector already", "5.9", "flow dissector links"},
-		{bpfx.SkMsg{Map: sockmap(t)}, nil, "the map has a program there already", "5.18", "queries of sockmaps"},
-		{bpfx.SkSkb{Map: sockmap(t)}, nil, "the map has a program there already", "5.18", "queries of sockmaps"},
-		{bpfx.SkSkb{Map: m}, bpfx.SkSkb{Map: m, Kind: bpfx.SkSkbVerdict}, "the map has a program of another kind (SkSKBStreamVerdict), which excludes it", "5.18", "queries of sockmaps"},
-	} {
-		if tt.second == nil {
-			tt.second = tt.first
-		}
-		t.Run(kind(tt.second)+" "+tt.feature, func(t *testing.T) {
-			testutil.Netns(t)
-			testutil.NeedKernel(t, tt.since, tt.feature)
-			spec := tt.first.Spec(ret(1))
-			spec.Name = "the_first"
-			a, err := mustLoad(t, spec).Attach(tt.first)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = mustLoad(t, tt.second.Spec(ret(1))).Attach(tt.second)
-			d := mustExplain(t, err, tt.want+`: "the_first" (program id `)
-			// The diagnosis tells what was when it happened, not what is now.
-			if err := a.Close(); err != nil {
-				t.Fatal(err)
-			}
-			if again := bpfx.Explain(err); again.String() != d.String() {
-				t.Errorf("later:\n%v", again)
 			}
 		})
 	}

@@ -118,6 +118,9 @@ func TestCauses(t *testing.T) {
 	kprobe := func(symbol string, offset uint64, err error) func(*machine) *finding {
 		return func(m *machine) *finding { return m.kprobeFailed(symbol, offset, err) }
 	}
+	multi := func(err error, symbols ...string) func(*machine) *finding {
+		return func(m *machine) *finding { return m.multiFailed(symbols, err) }
+	}
 	event := func(group, name string, err error) func(*machine) *finding {
 		return func(m *machine) *finding { return m.tracepointFailed(group, name, err) }
 	}
@@ -223,10 +226,18 @@ func TestCauses(t *testing.T) {
 		{"blacklisted", sound, kprobe("do_int3", 0, unix.EINVAL), "the kernel lets nobody probe that function"},
 		{"blacklist unknown", sound.with("/sys/kernel/debug/kprobes/blacklist", ""), kprobe("do_int3", 0, unix.EINVAL), ""},
 		{"not traced", sound, kprobe("notrace_fn", 0, unix.EINVAL), "the kernel doesn't trace that function"},
+		{"not traced, but that may be probed", sound.with("/proc/config.gz", "CONFIG_KPROBE_EVENTS_ON_NOTRACE=y\n"), kprobe("notrace_fn", 0, unix.EINVAL), ""},
 		{"not traced, at an offset", sound, kprobe("notrace_fn", 3, unix.EINVAL), ""},
 		{"functions unknown", sound.with("/sys/kernel/tracing/available_filter_functions", ""), kprobe("notrace_fn", 0, unix.EINVAL), ""},
 		{"inside an instruction", sound, kprobe("tcp_v4_connect", 1, badBoundary), "no instruction of the function starts at that offset"},
 		{"missing, inside an instruction", sound, kprobe("tcp_v4_conect", 1, badBoundary), "no function of that name"},
+		// many at once
+		{"many", sound, multi(unix.ESRCH, "tcp_v4_connect", "do_int3"), ""},
+		{"many, one missing", sound, multi(unix.ESRCH, "tcp_v4_connect", "tcp_v4_conect"), "tcp_v4_conect: no function of that name (nearest: tcp_v4_connect)"},
+		{"many, one not traced", sound, multi(unix.ESRCH, "tcp_v4_connect", "notrace_fn"), "notrace_fn: the kernel doesn't trace that function"},
+		{"many, other errno", sound, multi(unix.EBUSY, "tcp_v4_conect"), ""},
+		{"many, kallsyms unknown", sound.with("/proc/kallsyms", ""), multi(unix.ESRCH, "tcp_v4_conect"), ""},
+		{"none", sound, multi(unix.EINVAL), ""},
 		// tracepoints
 		{"event", sound, event("sched", "sched_process_forc", enoent), "no such tracepoint (nearest: sched/sched_process_fork)"},
 		{"group", sound, event("task", "sched_process_fork", enoent), "(nearest: sched/sched_process_fork)"},

@@ -139,6 +139,32 @@ func TestExplainUserns(t *testing.T) {
 	mustExplain(t, err, "this process has its capabilities in a user namespace only")
 }
 
+// TestExplainMemlock loads a program as somebody who may, but has no memory to
+// lock and can't help it. That matters to old kernels only.
+func TestExplainMemlock(t *testing.T) {
+	if os.Getenv("BPFX_TEST_AGAIN") == "" {
+		testutil.NeedRoot(t)
+		const nobody = 65534
+		again(t, &syscall.SysProcAttr{
+			Credential:  &syscall.Credential{Uid: nobody, Gid: nobody},
+			AmbientCaps: []uintptr{unix.CAP_BPF, unix.CAP_NET_ADMIN, unix.CAP_PERFMON},
+		})
+		return
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := bpfx.Load(xdpSpec(2), nil)
+	if testutil.KernelAtLeast(t, "5.11") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Close()
+		return
+	}
+	mustExplain(t, err, "RLIMIT_MEMLOCK is 0 bytes")
+}
+
 // TestExplainMounts does without tracefs and the kernel's BTF, in a process and
 // a mount namespace of its own.
 func TestExplainMounts(t *testing.T) {

@@ -28,7 +28,7 @@ func lookSymbol(kallsyms iter.Seq[string], want string) lookup {
 			continue
 		}
 		plain := syscallName(name)
-		isFunction := strings.IndexByte("tTwW", kind) >= 0
+		isFunction := isFunction(kind)
 		match := name == want || plain == want
 		switch {
 		case match && isFunction:
@@ -61,6 +61,9 @@ func parseSymbol(line string) (kind byte, name string, ok bool) {
 	}
 	return rest[0], name, name != ""
 }
+
+// isFunction reports whether a kind of symbol is in the kernel's code.
+func isFunction(kind byte) bool { return strings.IndexByte("tTwW", kind) >= 0 }
 
 // moduleOf returns the module in a line of /proc/kallsyms, "" if there is none.
 func moduleOf(line string) string {
@@ -119,48 +122,5 @@ func (l lookup) ambiguous() *finding {
 		why:      number(l.matches, "function") + " have that name",
 		evidence: []string{symbolsFile + ": " + number(l.matches, "line") + " with " + l.name},
 		remedy:   "name a function whose name is unique, such as one that calls it",
-	}
-}
-
-// notProbed explains that a function that exists can't be probed: the kernel
-// lists it as dangerous, or doesn't trace it. It returns nil if it can, or if
-// the lists can't be read.
-func (m *machine) notProbed(name string) *finding {
-	const blacklist = "/sys/kernel/debug/kprobes/blacklist"
-	for line := range m.lines(blacklist) {
-		// 0xffffffff81000000-0xffffffff81000010	name
-		if f := strings.Fields(line); len(f) > 1 && f[1] == name {
-			return &finding{
-				why:      "the kernel lets nobody probe that function",
-				evidence: []string{blacklist + " has " + name},
-				remedy:   "probe a function that calls it, or that it calls",
-			}
-		}
-	}
-	return m.notTraced(name)
-}
-
-// notTraced explains that a function that exists isn't traced, nil if it is or
-// that can't be read.
-func (m *machine) notTraced(name string) *finding {
-	dir, _ := m.tracefs()
-	if dir == "" {
-		return nil
-	}
-	file := dir + "/available_filter_functions"
-	known := false
-	for line := range m.lines(file) {
-		if fn, _, _ := strings.Cut(strings.TrimSpace(line), " "); fn == name {
-			return nil
-		}
-		known = true
-	}
-	if !known {
-		return nil
-	}
-	return &finding{
-		why:      "the kernel doesn't trace that function",
-		evidence: []string{file + " doesn't have " + name},
-		remedy:   "choose a function of " + file,
 	}
 }

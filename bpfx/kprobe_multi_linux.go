@@ -47,37 +47,10 @@ func (h KprobeMulti) attach(p *ebpf.Program, probe multiFunc, session bool) (*At
 		return nil, err
 	}
 	l, err := probe(p, link.KprobeMultiOptions{Symbols: symbols, Cookies: h.Cookies, Session: session})
-	if errors.Is(err, os.ErrNotExist) {
-		err = later(err, func() *finding { return thisMachine.noFunctionOf(symbols) })
+	if err != nil {
+		return nil, later(err, func() *finding { return thisMachine.multiFailed(symbols, err) })
 	}
-	return newAttachment(l, err)
-}
-
-// noFunctionOf explains that there is no function of one of these names, nil
-// if all are there or the symbols can't be read.
-func (m *machine) noFunctionOf(names []string) *finding {
-	text, ok := m.read(symbolsFile)
-	if !ok {
-		return nil
-	}
-	missing := make(map[string]bool, len(names))
-	for _, name := range names {
-		missing[name] = true
-	}
-	for line := range strings.Lines(text) {
-		if _, name, ok := parseSymbol(line); ok {
-			delete(missing, name)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	first := sortedKeys(missing)[0]
-	f, _ := m.noFunction(first)
-	if f != nil {
-		f.why = fmt.Sprintf("%q: %s", first, f.why)
-	}
-	return f
+	return NewAttachment(l), nil
 }
 
 // multiSymbols returns the functions that a hook with these fields means. all

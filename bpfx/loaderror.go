@@ -39,7 +39,7 @@ func (e *LoadError) Error() string {
 			what += fmt.Sprintf(": program %q", e.Program)
 		}
 	}
-	text := strings.ReplaceAll(e.Err.Error(), memlockHint, "")
+	text := strings.ReplaceAll(fmt.Sprint(e.Err), memlockHint, "")
 	text = strings.TrimPrefix(text, programPrefix(e.Program))
 	text = strings.TrimPrefix(text, "program : ") // of a collection of one
 	text = strings.TrimPrefix(text, "load program: ")

@@ -4,6 +4,7 @@ package bpfx_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -18,8 +19,12 @@ func TestNotLinux(t *testing.T) {
 		bpfx.SkMsg{}, bpfx.SkSkb{}, bpfx.Kprobe{}, bpfx.Kretprobe{}, bpfx.Uprobe{}, bpfx.Uretprobe{},
 		bpfx.Fentry{}, bpfx.Fexit{},
 	} {
-		if _, err := bpfx.Attach(new(ebpf.Program), h); !errors.Is(err, ebpf.ErrNotSupported) {
+		_, err := bpfx.Attach(new(ebpf.Program), h)
+		if !errors.Is(err, ebpf.ErrNotSupported) {
 			t.Errorf("Attach(%v) = %v, want ErrNotSupported", h, err)
+		}
+		if d := bpfx.Explain(err); d == nil || !strings.Contains(d.Cause, "needs Linux") {
+			t.Errorf("Explain(%v) = %v, want that it needs Linux", err, d)
 		}
 	}
 	p := bpfx.Wrap(new(ebpf.Program))
