@@ -211,11 +211,11 @@ func TestAttachAllPlaces(t *testing.T) {
 		`program "a": xdp "bpfx-none": interface "bpfx-none": no such device`,
 		`program "b": cgroup_skb/ingress "/proc": /proc is not in a cgroup2 hierarchy`,
 		`program "c": sk_lookup netns "/bpfx/none": stat /bpfx/none: no such file`,
-		`program "d": Hooks: uprobe "/bpfx/none":"f": stat /bpfx/none: no such file`,
-		`program "e": Hooks: kprobe.multi "a": 2 Cookies for 1 Symbols`,
-		`program "f": Hooks: uprobe.multi "/proc/self/exe":"no_such_function_*": pattern "no_such_function_*" matches none`,
-		`program "g": Hooks: tcx/ingress interface 4711: interface with index 4711: no such device`,
-		`program "h": Hooks: uretprobe "/dev/zero":"f": /dev/zero is not a regular file`,
+		`program "d": in Hooks: uprobe "/bpfx/none":"f": stat /bpfx/none: no such file`,
+		`program "e": in Hooks: kprobe.multi "a": 2 Cookies for 1 Symbols`,
+		`program "f": in Hooks: uprobe.multi "/proc/self/exe":"no_such_function_*": pattern "no_such_function_*" matches none`,
+		`program "g": in Hooks: tcx/ingress interface 4711: interface with index 4711: no such device`,
+		`program "h": in Hooks: uretprobe "/dev/zero":"f": /dev/zero is not a regular file`,
 	}
 	if len(lines) != len(want) {
 		t.Fatalf("%d findings, want %d:\n%v", len(lines), len(want), err)

@@ -105,7 +105,7 @@ func (p *plan) decideHook(t *planned, spec *ebpf.ProgramSpec, hook Hook) {
 	}
 	if err != nil {
 		t.hook = nil
-		p.report(t.name, fmt.Errorf("Hooks: %w", err))
+		p.report(t.name, fmt.Errorf("in Hooks: %w", err))
 	}
 }
 

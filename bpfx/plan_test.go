@@ -197,8 +197,8 @@ func TestPlanFindings(t *testing.T) {
 		`program "i_odd" (section "kprobs/tcp_connect"): no section of that name is known to libbpf, so the program has no type (is it misspelt?); set Hooks["i_odd"], or name it in LoadOnly or Skip`,
 		`program "j_file" (section "uprobe/no-such-program:main"): file "no-such-program" is in none of ` + os.Getenv("PATH") + `:/usr/bin:/usr/sbin: file does not exist`,
 		`program "k_both" (section "xdp"): it is named in Hooks and Skip: take it out of all but one`,
-		`program "l_nil" (section "xdp"): Hooks: nil hook: say where to attach`,
-		`program "m_nil" (section "xdp"): Hooks: nil hook: say where to attach`,
+		`program "l_nil" (section "xdp"): in Hooks: nil hook: say where to attach`,
+		`program "m_nil" (section "xdp"): in Hooks: nil hook: say where to attach`,
 		`program "next" (section "xdp"): slot 3 of map "stages" needs it (named in Skip): name it in LoadOnly`,
 	}
 	tail := []string{
@@ -212,7 +212,7 @@ func TestPlanFindings(t *testing.T) {
 	if diff := cmp.Diff(want, got[:len(want)]); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
-	if o := got[len(want)]; !strings.HasPrefix(o, `program "o_type" (section "cgroup/skb"): Hooks: cgroup XDP "/": `) {
+	if o := got[len(want)]; !strings.HasPrefix(o, `program "o_type" (section "cgroup/skb"): in Hooks: cgroup XDP "/": `) {
 		t.Errorf("finding %q", o)
 	}
 	for i, want := range tail {
