@@ -1,0 +1,230 @@
+package tailcall
+
+import (
+	"slices"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
+)
+
+// An analysis is what the instructions of a program tell.
+type analysis struct {
+	calls []tailCall // by instruction
+	funcs []function // by instruction; the first is the program itself
+	refs  []mapID    // the maps that it refers to
+	// overrides says that it calls bpf_override_return.
+	overrides bool
+}
+
+// A tailCall is a bpf_tail_call that can be reached.
+type tailCall struct {
+	ins   int // counted as the kernel does
+	fn    int // in analysis.funcs
+	array value
+	index value
+}
+
+// A function is the program or one that it calls.
+type function struct {
+	name    string
+	start   int  // index of its first instruction
+	depth   int  // bytes of its stack that it uses
+	info    bool // it has BTF
+	callees []int
+}
+
+// A mapID names a map as an instruction does: by name, by value or, with
+// neither, by descriptor.
+type mapID struct {
+	name string
+	m    *ebpf.Map
+	fd   int32
+}
+
+// analyse reads instructions. It follows all ways through the program and
+// keeps what holds on each, so it knows less than the kernel's verifier, and
+// never more.
+func analyse(insns asm.Instructions) *analysis {
+	f := newFlow(insns)
+	for len(f.todo) > 0 {
+		b := f.todo[len(f.todo)-1]
+		f.todo = f.todo[:len(f.todo)-1]
+		f.blocks[b].queued = false
+		f.run(b)
+	}
+	a := &analysis{funcs: f.funcs, refs: f.refs, overrides: f.overrides}
+	for _, i := range sortedKeys(f.calls) {
+		a.calls = append(a.calls, *f.calls[i])
+	}
+	for i := range a.funcs {
+		ins := &insns[a.funcs[i].start]
+		a.funcs[i].name, a.funcs[i].info = ins.Symbol(), btf.FuncMetadata(ins) != nil
+	}
+	return a
+}
+
+// A flow is an analysis under way.
+type flow struct {
+	insns   asm.Instructions
+	raw     []int32        // by index: the offset in the kernel's instructions
+	index   []int32        // by such an offset: the index, -1 inside of one
+	symbols map[string]int // indices
+	leader  []int32        // by index: the block that starts there, -1 if none
+	blocks  []block
+	todo    []int // blocks
+
+	funcs     []function
+	calls     map[int]*tailCall // by index
+	refs      []mapID
+	overrides bool
+}
+
+// A block is a row of instructions that is entered at its first one only.
+type block struct {
+	start  int
+	fn     int
+	in     registers
+	seen   bool
+	queued bool
+	joins  int
+}
+
+// patience is how often what is known at a place may change before the rest is
+// given up: loops would go on counting.
+const patience = 16
+
+func newFlow(insns asm.Instructions) *flow {
+	f := &flow{insns: insns, calls: make(map[int]*tailCall)}
+	if len(insns) == 0 {
+		return f
+	}
+	f.place()
+	wild := f.findLeaders()
+	fn := 0
+	for i, b := range f.leader {
+		if fn+1 < len(f.funcs) && f.funcs[fn+1].start <= i {
+			fn++
+		}
+		if b >= 0 {
+			f.leader[i] = int32(len(f.blocks))
+			f.blocks = append(f.blocks, block{start: i, fn: fn})
+		}
+	}
+	entry := atEntry()
+	f.enter(0, &entry)
+	for b := 0; wild && b < len(f.blocks); b++ {
+		f.enter(f.blocks[b].start, new(registers))
+	}
+	return f
+}
+
+// place numbers the instructions as the kernel does.
+func (f *flow) place() {
+	n := len(f.insns)
+	f.raw, f.index = make([]int32, n), make([]int32, 0, n+n/8)
+	for i := range f.insns {
+		ins := &f.insns[i]
+		f.raw[i] = int32(len(f.index))
+		f.index = append(f.index, int32(i))
+		if ins.OpCode.IsDWordLoad() {
+			f.index = append(f.index, -1)
+		}
+		if s := ins.Symbol(); s != "" {
+			if f.symbols == nil {
+				f.symbols = make(map[string]int)
+			}
+			f.symbols[s] = i
+		}
+	}
+}
+
+// findLeaders marks where blocks start, and lists the functions. It returns
+// true for a program that jumps to where a register says: then every
+// instruction starts a block that anything may lead to.
+func (f *flow) findLeaders() (wild bool) {
+	f.leader = make([]int32, len(f.insns))
+	for i := range f.leader {
+		f.leader[i] = -1
+	}
+	mark := func(i int) {
+		if i >= 0 && i < len(f.leader) {
+			f.leader[i] = 0
+		}
+	}
+	mark(0)
+	starts := []int{0}
+	for i := range f.insns {
+		ins := &f.insns[i]
+		switch {
+		case ins.IsFunctionReference():
+			if t := f.target(i); t >= 0 {
+				mark(t)
+				starts = append(starts, t)
+			}
+		case ins.OpCode.JumpOp() == asm.InvalidJumpOp || ins.OpCode.JumpOp() == asm.Call:
+		default:
+			if ins.OpCode.JumpOp() == asm.Ja && ins.OpCode.Source() == asm.RegSource {
+				wild = true
+			}
+			mark(f.target(i))
+			mark(i + 1)
+		}
+	}
+	if wild {
+		clear(f.leader)
+	}
+	slices.Sort(starts)
+	for _, s := range slices.Compact(starts) {
+		f.funcs = append(f.funcs, function{start: s})
+	}
+	return wild
+}
+
+// target returns the index of the instruction that the one at i jumps to or
+// calls, -1 if there is none.
+func (f *flow) target(i int) int {
+	ins := &f.insns[i]
+	delta := int64(ins.Offset)
+	byName := ins.Offset == -1
+	switch {
+	case ins.IsFunctionReference():
+		// The kernel's own copy of JITed programs has it in the offset.
+		if byName = ins.Constant == -1; ins.Offset == 0 || ins.IsLoadOfFunctionPointer() {
+			delta = int64(int32(ins.Constant))
+		}
+	case ins.OpCode.Class() == asm.Jump32Class && ins.OpCode.JumpOp() == asm.Ja:
+		byName, delta = ins.Constant == -1, ins.Constant
+	}
+	if ref := ins.Reference(); byName && ref != "" {
+		if t, ok := f.symbols[ref]; ok {
+			return t
+		}
+		return -1 // loading will fail
+	}
+	if to := int64(f.raw[i]) + 1 + delta; to >= 0 && to < int64(len(f.index)) {
+		return int(f.index[to])
+	}
+	return -1
+}
+
+// enter adds a way to the instruction at i, which starts a block.
+func (f *flow) enter(i int, r *registers) {
+	if i < 0 || i >= len(f.leader) || r == nil {
+		return
+	}
+	n := int(f.leader[i])
+	b := &f.blocks[n]
+	switch {
+	case !b.seen:
+		b.in, b.seen = *r, true
+	case b.in.join(r, b.joins >= patience):
+		b.joins++
+	default:
+		return
+	}
+	if !b.queued {
+		b.queued = true
+		f.todo = append(f.todo, n)
+	}
+}
