@@ -2,6 +2,7 @@ package tailcall
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -119,7 +120,8 @@ func (a *arrayModel) filled(lo, hi uint32) (n int) {
 // holes lists the slots from lo to hi that are empty and not optional, for
 // people. all says that none of them is filled or optional.
 func (a *arrayModel) holes(lo, hi uint32) (list string, all bool) {
-	known := sortedKeys(a.optional) // every slot of the spec
+	known := append(sortedKeys(a.optional), a.order...)
+	slices.Sort(known)
 	from, n, here := uint64(lo), uint64(0), 0
 	var rows []string
 	row := func(to uint64) { // empty up to, but not, to
@@ -132,8 +134,8 @@ func (a *arrayModel) holes(lo, hi uint32) (list string, all bool) {
 		n += max(to, from) - from
 		from = max(from, to+1)
 	}
-	for _, i := range known {
-		if i >= lo && i <= hi && (a.slots[i] != nil || a.optional[i]) {
+	for _, i := range slices.Compact(known) {
+		if i >= lo && i <= hi {
 			here++
 			row(uint64(i))
 		}

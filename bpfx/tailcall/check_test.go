@@ -49,7 +49,7 @@ func TestFindings(t *testing.T) {
 		}}, []string{
 			`error: program "again", array "jump", slot 0: the slot has program "last" already`,
 			`error: array "jump", slot 1: nil program: set it, or Optional if calls may fall through`,
-			`error: program "entry", instruction 11, array "jump", slot 1: tail call always falls through: the slot is empty; fill it, or make it Optional`,
+			`error: program "entry", instruction 10, array "jump", slot 1: tail call always falls through: the slot is empty; fill it, or make it Optional`,
 			`error: program "far", array "jump", slot 2: the array has 2 slots, from 0 to 1`,
 			`warning: program "far", array "jump", slot 2: no call leads here from the entry`,
 		}},

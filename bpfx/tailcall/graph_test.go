@@ -36,11 +36,11 @@ entry (XDP)
 └─ parse  <- jump[0], instruction 5
    ├─ vlan  <- jump[1], instruction 5
    │  └─ parse  <- jump[0], instruction 5 (a circle)
-   ├─ ipv4  <- jump[2], instruction 11
+   ├─ ipv4  <- jump[2], instruction 10
    │  └─ drop  <- verdicts[0], instruction 5
-   ├─ nothing  <- jump[5], instruction 17
-   ├─ drop  <- verdicts[0], variable, instruction 23
-   └─ pass  <- verdicts[1], variable, instruction 23
+   ├─ nothing  <- jump[5], instruction 15
+   ├─ drop  <- verdicts[0], variable, instruction 20
+   └─ pass  <- verdicts[1], variable, instruction 20
 devmap (XDP)
 └─ ipv4  <- jump[2], instruction 5 (see above)
 not reached:

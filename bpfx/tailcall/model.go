@@ -22,7 +22,8 @@ type model struct {
 type arrayModel struct {
 	name     string
 	max      uint32
-	m        *ebpf.Map // nil before it is loaded
+	m        *ebpf.Map  // nil before it is loaded
+	id       ebpf.MapID // 0 before it is loaded
 	slots    map[uint32]*node
 	order    []uint32 // the keys of slots
 	optional map[uint32]bool
@@ -141,7 +142,10 @@ func (m *model) addArray(number int, a Array, add func(*ebpf.ProgramSpec) *node)
 		if fit && s.Index < 1<<32-1 {
 			am.max = max(am.max, s.Index+1)
 		}
-		if am.optional[s.Index] = am.optional[s.Index] || s.Optional; s.Program != nil && am.slots[s.Index] == nil {
+		if s.Optional {
+			am.optional[s.Index] = true
+		}
+		if s.Program != nil && am.slots[s.Index] == nil {
 			am.slots[s.Index] = add(s.Program)
 		}
 	}
@@ -210,7 +214,7 @@ func (m *model) byID(id mapID) *arrayModel {
 	for _, a := range m.arrays {
 		switch {
 		case a.m == nil:
-		case id.m == a.m, id.m == nil && id.fd > 0 && int(id.fd) == a.m.FD():
+		case id.m == a.m, id.id > 0 && id.id == a.id, id.fd > 0 && int(id.fd) == a.m.FD():
 			return a
 		}
 	}

@@ -34,11 +34,12 @@ type function struct {
 	callees []int
 }
 
-// A mapID names a map as an instruction does: by name, by value or, with
-// neither, by descriptor.
+// A mapID names a map as an instruction does: by name, by value, by the
+// kernel's id or, with none of these, by descriptor.
 type mapID struct {
 	name string
 	m    *ebpf.Map
+	id   ebpf.MapID
 	fd   int32
 }
 

@@ -1,18 +1,18 @@
 package tailcall_test
 
 import (
+	"slices"
+
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfx/go/bpfx/tailcall"
 )
 
-// call returns instructions that save the context in R6, and make a tail call
-// with an index that the given instructions put into R3.
+// call returns instructions that make a tail call with an index that the given
+// instructions put into R3. The context is in R6.
 func call(array string, index ...asm.Instruction) asm.Instructions {
-	insns := asm.Instructions{asm.Mov.Reg(asm.R6, asm.R1)}
-	insns = append(insns, index...)
-	return append(insns,
+	return append(slices.Clone(index),
 		asm.LoadMapPtr(asm.R2, 0).WithReference(array),
 		asm.Mov.Reg(asm.R1, asm.R6),
 		asm.FnTailCall.Call(),
@@ -23,9 +23,10 @@ func call(array string, index ...asm.Instruction) asm.Instructions {
 func to(slot int32) asm.Instruction { return asm.Mov.Imm(asm.R3, slot) }
 
 // xdp returns an XDP program that does what body says and then returns ret,
-// which tells that it fell through or was at the end of the chain.
+// which tells that it fell through or was at the end of the chain. The context
+// is in R6.
 func xdp(name string, ret int32, body ...asm.Instructions) *ebpf.ProgramSpec {
-	var insns asm.Instructions
+	insns := asm.Instructions{asm.Mov.Reg(asm.R6, asm.R1)}
 	for _, part := range body {
 		insns = append(insns, part...)
 	}
