@@ -49,6 +49,7 @@ type core struct {
 type liveArray struct {
 	name     string
 	m        *ebpf.Map
+	id       ebpf.MapID // 0 until Graph asks
 	max      uint32
 	slots    map[uint32]*bpfx.Program
 	optional map[uint32]bool

@@ -3,7 +3,6 @@ package tailcall
 import (
 	"errors"
 	"fmt"
-	"maps"
 
 	"github.com/cilium/ebpf"
 
@@ -20,6 +19,11 @@ func (c *Chain) Graph() *Graph {
 	if !c.closed {
 		for _, p := range c.programs() {
 			c.read(p)
+		}
+		for _, a := range c.arrays {
+			if info, err := a.m.Info(); err == nil {
+				a.id, _ = info.ID()
+			}
 		}
 	}
 	return c.model(nil, nil).graph()
@@ -72,10 +76,7 @@ func (c *core) model(array *liveArray, specs map[uint32]*ebpf.ProgramSpec) *mode
 	}
 	m.roots = len(m.programs)
 	for _, la := range c.arrays {
-		a := &arrayModel{name: la.name, max: la.max, m: la.m, optional: maps.Clone(la.optional), slots: make(map[uint32]*node)}
-		if info, err := la.m.Info(); err == nil {
-			a.id, _ = info.ID()
-		}
+		a := &arrayModel{name: la.name, max: la.max, m: la.m, id: la.id, optional: la.optional, slots: make(map[uint32]*node)}
 		for _, i := range sortedKeys(la.slots) {
 			if la != array || specs[i] == nil {
 				a.slots[i] = live(la.slots[i])

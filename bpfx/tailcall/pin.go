@@ -41,16 +41,18 @@ func (c *Chain) Pin(dir string) error {
 	if c.closed {
 		return fmt.Errorf("pin chain: %w", errClosed)
 	}
+	if len(c.pins) > 0 {
+		return fmt.Errorf("pin chain: it is pinned already, use Unpin first: %w", os.ErrExist)
+	}
 	if dir == "" {
 		return errors.New("pin chain: empty path")
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("pin chain: %w", err)
 	}
-	before := len(c.pins)
 	if err := c.pin(dir); err != nil {
-		undo := slices.Clone(c.pins[before:])
-		c.pins = c.pins[:before]
+		undo := c.pins
+		c.pins = nil
 		return scope.Join(fmt.Errorf("pin chain %q: %w", c.spec.Map, err), callAll(undo))
 	}
 	return nil
