@@ -45,16 +45,16 @@ func HaveLink(tb testing.TB, id link.ID) bool {
 	return true
 }
 
-// objects lists what the kernel and this process hold, one line each, by id.
+// objects lists what the kernel and this process hold, one line each.
 //
-// It doesn't open maps to see their names: one who opens a program array at the
-// moment when its last descriptor was closed, and closes it, leaves it in the
-// kernel for ever. Each last close counts it up for the work that empties it,
-// but work that is queued already isn't queued again: prog_array_map_clear in
-// kernel/bpf/arraymap.c.
+// Maps have no names there: one who opens a program array while the kernel
+// empties it, since its last descriptor was closed, and closes it, may leave it
+// in the kernel for ever. Each last close counts it up for the work that empties
+// it, but work that is queued already isn't queued again: prog_array_map_clear
+// in kernel/bpf/arraymap.c.
 func objects() ([]string, error) {
 	var list []string
-	if err := eachID(ebpf.ProgramGetNextID, func(id ebpf.ProgramID) { list = append(list, fmt.Sprintf("program %d", id)) }); err != nil {
+	if err := eachID(ebpf.ProgramGetNextID, func(id ebpf.ProgramID) { list = append(list, describeProgram(id)) }); err != nil {
 		return nil, err
 	}
 	if err := eachID(ebpf.MapGetNextID, func(id ebpf.MapID) { list = append(list, fmt.Sprintf("map %d", id)) }); err != nil {
@@ -84,18 +84,6 @@ func eachID[ID ~uint32](next func(ID) (ID, error), fn func(ID)) error {
 		id = found
 		fn(id)
 	}
-}
-
-// describe adds the name of what objects listed.
-func describe(object string) string {
-	var id uint32
-	if n, _ := fmt.Sscanf(object, "program %d", &id); n == 1 {
-		return describeProgram(ebpf.ProgramID(id))
-	}
-	if n, _ := fmt.Sscanf(object, "map %d", &id); n == 1 {
-		return describeMap(ebpf.MapID(id))
-	}
-	return object
 }
 
 // describeProgram names a program, unless it is gone already.
@@ -184,25 +172,34 @@ func run(m *testing.M) int {
 // the kernel frees late, and for the garbage collector, which unmaps the memory
 // of global variables.
 func leftBehind(before []string) (left []string) {
-	const dying = time.Second // what is still there then can be opened
-	for start := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(Patience); ; time.Sleep(20 * time.Millisecond) {
 		runtime.GC()
 		now, err := everything()
 		if err != nil {
 			return []string{err.Error()}
 		}
-		left = slices.DeleteFunc(now, func(s string) bool { return slices.Contains(before, s) })
-		if time.Since(start) > dying {
-			for i, s := range left {
-				left[i] = describe(s)
-			}
+		left = slices.DeleteFunc(now, func(s string) bool {
 			// systemd loads and removes its own whenever it likes.
-			left = slices.DeleteFunc(left, func(s string) bool { return strings.Contains(s, " sd_") })
+			return slices.Contains(before, s) || strings.Contains(s, " sd_")
+		})
+		if len(left) == 0 {
+			return nil
 		}
-		if len(left) == 0 || time.Since(start) > Patience {
-			return left
+		if time.Now().After(end) {
+			return nameMaps(left)
 		}
 	}
+}
+
+// nameMaps adds the names of maps.
+func nameMaps(list []string) []string {
+	for i, s := range list {
+		var id ebpf.MapID
+		if n, _ := fmt.Sscanf(s, "map %d", &id); n == 1 {
+			list[i] = describeMap(id)
+		}
+	}
+	return list
 }
 
 func everything() ([]string, error) {
