@@ -19,7 +19,7 @@ const (
 const (
 	frameLimit       = 256 // of the callers together
 	frameRounding    = 32  // of each of them
-	jitFrameRounding = 16  // the same since Linux 6.8
+	jitFrameRounding = 16  // the same on newer kernels: 6.12, not 6.1
 )
 
 // users returns the programs that call through a, or are in a slot of it, in
@@ -161,7 +161,7 @@ func (m *model) checkFunctions(n *node) {
 		case depth >= frameLimit:
 			m.aboutCall(Error, StackDepth, n, e, -1, "tail call in subprogram %q, whose callers use %d bytes of stack: the kernel takes less than %d", f.name, depth, frameLimit)
 		case n.code.depthAt(e.fn, frameRounding) >= frameLimit:
-			m.aboutCall(Warning, StackDepth, n, e, -1, "tail call in subprogram %q, whose callers use %d bytes of stack: kernels before 6.8 round that up to %d and refuse it", f.name, depth, n.code.depthAt(e.fn, frameRounding))
+			m.aboutCall(Warning, StackDepth, n, e, -1, "tail call in subprogram %q, whose callers use %d bytes of stack: older kernels, such as 6.1, round that up to %d and refuse it", f.name, depth, n.code.depthAt(e.fn, frameRounding))
 		}
 	}
 }

@@ -44,7 +44,7 @@ const (
 	Incompatible              // Error: the kernel refuses a program in, or with, its array; Warning: it depends
 	TooLong                   // Error: a path of more calls than the kernel follows
 	Cycle                     // Warning: programs that call each other in a circle; Hint: with variable indices
-	StackDepth                // Error: too much stack in use around a call in a subprogram; Warning: before Linux 6.12
+	StackDepth                // Error: too much stack in use around a call in a subprogram; Warning: for older kernels only
 	NoBTF                     // Error: a call in a subprogram of a program without BTF
 	UnknownArray              // Warning: a call through an array that isn't the chain's, or can't be told
 	VariableIndex             // Hint: a call three times slower than one with a constant index

@@ -63,10 +63,7 @@ func (c *core) model(array *liveArray, specs map[uint32]*ebpf.ProgramSpec) *mode
 		return nodes[key]
 	}
 	live := func(p *bpfx.Program) *node {
-		n := node{typ: p.Type(), loaded: p}
-		if known := c.nodes[p]; known != nil {
-			n = *known
-		}
+		n := *c.nodeOf(p)
 		n.name = c.name(p)
 		return add(p, n)
 	}

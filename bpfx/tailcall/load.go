@@ -99,7 +99,7 @@ func (c *core) load(n *node) (*bpfx.Program, error) {
 	}
 	p, err := bpfx.Load(spec, c.spec.programOptions())
 	if err != nil {
-		return nil, err
+		return nil, c.explainLoad(n, err)
 	}
 	n.loaded = p
 	c.nodes[p] = n

@@ -240,7 +240,7 @@ func TestSet(t *testing.T) {
 	}{
 		{"nil", 0, nil, `array "jump", slot 0: nil program`, nil},
 		{"range", 2, first, `array "jump", slot 2, program "stageaa": the array has 2 slots`, nil},
-		{"type", 1, tc, `array "jump", slot 1, program "tc": it is of type SchedCLS, the chain of XDP`, nil},
+		{"type", 1, tc, `array "jump", slot 1, program "tc": the kernel refuses it beside program "entry": type SchedCLS instead of XDP`, syscall.EINVAL},
 		{"closed", 1, other, `array "jump", slot 1, program "closed": `, os.ErrClosed},
 	} {
 		err := c.Set(tt.slot, tt.p)
