@@ -88,8 +88,8 @@ func (m *model) checkUser(a *arrayModel, n *node) {
 		m.aboutProgram(Error, Incompatible, n, a.name, "it calls bpf_override_return: the kernel takes no such program in an array, nor for a caller")
 	case n.spec != nil && n.typ == ebpf.XDP && n.spec.Flags&flagXDPDevBound != 0:
 		m.aboutProgram(Error, Incompatible, n, a.name, "it is bound to a device: the kernel takes no such program in an array, nor for a caller")
-	case n.spec != nil && n.spec.Flags&flagSleepable != 0:
-		m.aboutProgram(Error, Incompatible, n, a.name, "it is sleepable: the kernel takes no such program for a caller, nor in an array of others")
+	case n.spec != nil && n.spec.Flags&flagSleepable != 0 && len(n.calls) > 0:
+		m.aboutProgram(Warning, Incompatible, n, a.name, "it is sleepable: kernels before 7 refuse such programs if they make tail calls")
 	}
 }
 
@@ -106,6 +106,9 @@ func differences(owner, n *node) (diff []string) {
 	}
 	if n.typ == ebpf.XDP && (n.spec.Flags^owner.spec.Flags)&flagXDPHasFrags != 0 {
 		diff = append(diff, "one of them has xdp.frags")
+	}
+	if (n.spec.Flags^owner.spec.Flags)&flagSleepable != 0 {
+		diff = append(diff, "one of them is sleepable")
 	}
 	return diff
 }
