@@ -47,6 +47,8 @@ func (f *flow) jump(i, fn int, r *registers) bool {
 		return true
 	case asm.Exit:
 		return false
+	case asm.InvalidJumpOp: // which the kernel refuses
+		return true
 	case asm.Ja:
 		f.enter(f.target(i), r)
 		return false
