@@ -10,10 +10,11 @@ import (
 )
 
 // run follows a block from what is known at its start.
-func (f *flow) run(b int) {
-	r, fn := f.blocks[b].in, f.blocks[b].fn
-	for i := f.blocks[b].start; i < len(f.insns); i++ {
-		if i > f.blocks[b].start && f.leader[i] >= 0 {
+func (f *flow) run(v viewID) {
+	b := &f.blocks[v.block]
+	r, fn := b.views[v.n].registers, b.fn
+	for i := b.start; i < len(f.insns); i++ {
+		if i > b.start && f.leader[i] >= 0 {
 			f.enter(i, &r)
 			return
 		}
@@ -98,11 +99,13 @@ func (f *flow) callee(fn, start int, in *registers) {
 // tailCall records a tail call.
 func (f *flow) tailCall(i, fn int, r *registers) {
 	index := r[asm.R3].low32() // the kernel takes an u32
-	if c := f.calls[i]; c != nil {
-		c.array, c.index = c.array.join(r[asm.R2]), c.index.join(index)
-		return
+	for k := range f.calls[i] {
+		if c := &f.calls[i][k]; c.array == r[asm.R2] && (c.index == index || k == maxViews-1) {
+			c.index = c.index.join(index)
+			return
+		}
 	}
-	f.calls[i] = &tailCall{ins: int(f.raw[i]), fn: fn, array: r[asm.R2], index: index}
+	f.calls[i] = append(f.calls[i], tailCall{ins: int(f.raw[i]), fn: fn, array: r[asm.R2], index: index})
 }
 
 // load does what an instruction of one of the load classes does.

@@ -31,6 +31,9 @@ type ObjectOptions struct {
 // call through an array. The array that the entry calls first is the chain's
 // own, the rest are nested. opts may be nil. coll is not changed.
 //
+// Programs whose section names start with "?" are left out unless something
+// names them, as libbpf does: they can be put in later, by [Chain.Swap].
+//
 // Returns an error that lists what there is if the object has no program
 // array, if a name isn't there, or if the entry isn't named and can't be told.
 func FromCollectionSpec(coll *ebpf.CollectionSpec, opts *ObjectOptions) (*Spec, error) {
@@ -83,7 +86,7 @@ func (o *object) chain() (*Spec, error) {
 		if name == entry || o.inSlot[name] {
 			continue
 		}
-		if slices.Contains(o.opts.Others, name) || len(o.called(name)) > 0 {
+		if slices.Contains(o.opts.Others, name) || o.calls(name) {
 			s.Others = append(s.Others, o.coll.Programs[name])
 		}
 	}
@@ -132,7 +135,7 @@ func (o *object) entry() (string, error) {
 	}
 	var fit []string
 	for _, name := range sortedKeys(o.coll.Programs) {
-		if !o.inSlot[name] && len(o.called(name)) > 0 {
+		if !o.inSlot[name] && o.calls(name) {
 			fit = append(fit, name)
 		}
 	}
@@ -143,6 +146,12 @@ func (o *object) entry() (string, error) {
 		return "", fmt.Errorf("no program outside of slots makes tail calls: set Entry to one of %s", o.programNames())
 	}
 	return "", fmt.Errorf("several programs outside of slots make tail calls: set Entry to one of %s", strings.Join(fit, ", "))
+}
+
+// calls reports whether a program that isn't optional refers to an array.
+func (o *object) calls(program string) bool {
+	p := o.coll.Programs[program]
+	return p != nil && !strings.HasPrefix(p.SectionName, "?") && len(o.called(program)) > 0
 }
 
 // called returns the arrays that a program refers to, in that order.

@@ -17,12 +17,15 @@ type analysis struct {
 	overrides bool
 }
 
-// A tailCall is a bpf_tail_call that can be reached.
+// A tailCall is a bpf_tail_call that can be reached. There are several for one
+// instruction if it is reached in different ways with different arrays or
+// indices: compilers join calls.
 type tailCall struct {
-	ins   int // counted as the kernel does
-	fn    int // in analysis.funcs
-	array value
-	index value
+	ins    int // counted as the kernel does
+	fn     int // in analysis.funcs
+	array  value
+	index  value
+	joined bool // there are several
 }
 
 // A function is the program or one that it calls.
@@ -49,20 +52,38 @@ type mapID struct {
 func analyse(insns asm.Instructions) *analysis {
 	f := newFlow(insns)
 	for len(f.todo) > 0 {
-		b := f.todo[len(f.todo)-1]
+		v := f.todo[len(f.todo)-1]
 		f.todo = f.todo[:len(f.todo)-1]
-		f.blocks[b].queued = false
-		f.run(b)
+		f.blocks[v.block].views[v.n].queued = false
+		f.run(v)
 	}
 	a := &analysis{funcs: f.funcs, refs: f.refs, overrides: f.overrides}
 	for _, i := range sortedKeys(f.calls) {
-		a.calls = append(a.calls, *f.calls[i])
+		a.calls = append(a.calls, collapse(f.calls[i])...)
 	}
 	for i := range a.funcs {
 		ins := &insns[a.funcs[i].start]
 		a.funcs[i].name, a.funcs[i].info = ins.Symbol(), btf.FuncMetadata(ins) != nil
 	}
 	return a
+}
+
+// collapse joins calls of an array of which one has an index that varies: the
+// others were seen on the way there, as in a loop.
+func collapse(calls []tailCall) []tailCall {
+	var list []tailCall
+	for _, c := range calls {
+		k := slices.IndexFunc(list, func(d tailCall) bool { return d.array == c.array })
+		if k >= 0 && slices.ContainsFunc(calls, func(d tailCall) bool { return d.array == c.array && !d.index.isConstant() }) {
+			list[k].index = list[k].index.join(c.index)
+			continue
+		}
+		list = append(list, c)
+	}
+	for i := range list {
+		list[i].joined = len(list) > 1
+	}
+	return list
 }
 
 // A flow is an analysis under way.
@@ -73,30 +94,42 @@ type flow struct {
 	symbols map[string]int // indices
 	leader  []int32        // by index: the block that starts there, -1 if none
 	blocks  []block
-	todo    []int // blocks
+	todo    []viewID
 
 	funcs     []function
-	calls     map[int]*tailCall // by index
+	calls     map[int][]tailCall // by index
 	refs      []mapID
 	overrides bool
 }
 
 // A block is a row of instructions that is entered at its first one only.
 type block struct {
-	start  int
-	fn     int
-	in     registers
-	seen   bool
+	start int
+	fn    int
+	views []view
+}
+
+// A view is what is known at the start of a block, on the ways there that have
+// the same in R2 and R3: what a tail call takes.
+type view struct {
+	registers
 	queued bool
 	joins  int
 }
 
-// patience is how often what is known at a place may change before the rest is
-// given up: loops would go on counting.
-const patience = 16
+// viewID names a view.
+type viewID struct{ block, n int }
+
+const (
+	// patience is how often what is known at a place may change before the
+	// rest is given up: loops would go on counting.
+	patience = 16
+	// maxViews is how many views a block may have; then they become one.
+	maxViews = 16
+)
 
 func newFlow(insns asm.Instructions) *flow {
-	f := &flow{insns: insns, calls: make(map[int]*tailCall)}
+	f := &flow{insns: insns, calls: make(map[int][]tailCall)}
 	if len(insns) == 0 {
 		return f
 	}
@@ -214,18 +247,27 @@ func (f *flow) enter(i int, r *registers) {
 	if i < 0 || i >= len(f.leader) || r == nil {
 		return
 	}
-	n := int(f.leader[i])
-	b := &f.blocks[n]
-	switch {
-	case !b.seen:
-		b.in, b.seen = *r, true
-	case b.in.join(r, b.joins >= patience):
-		b.joins++
-	default:
-		return
+	id := viewID{block: int(f.leader[i])}
+	b := &f.blocks[id.block]
+	for id.n = range b.views {
+		if v := &b.views[id.n]; id.n == maxViews-1 || v.alike(r) {
+			if !v.join(r, v.joins >= patience) {
+				return
+			}
+			v.joins++
+			f.queue(id)
+			return
+		}
 	}
-	if !b.queued {
-		b.queued = true
-		f.todo = append(f.todo, n)
+	id.n = len(b.views)
+	b.views = append(b.views, view{registers: *r})
+	f.queue(id)
+}
+
+// queue has a view followed, again if need be.
+func (f *flow) queue(id viewID) {
+	if v := &f.blocks[id.block].views[id.n]; !v.queued {
+		v.queued = true
+		f.todo = append(f.todo, id)
 	}
 }

@@ -56,6 +56,14 @@ func (r *registers) join(s *registers, wide bool) (changed bool) {
 	return changed
 }
 
+// alike reports whether what a tail call takes is the same, or varies in both.
+func (r *registers) alike(s *registers) bool {
+	same := func(v, w value) bool {
+		return v == w || v.kind != mapRef && w.kind != mapRef && !v.isConstant() && !w.isConstant()
+	}
+	return same(r[asm.R2], s[asm.R2]) && same(r[asm.R3], s[asm.R3])
+}
+
 // operand returns the second operand of an ALU or jump instruction.
 func (r *registers) operand(ins *asm.Instruction) value {
 	if ins.OpCode.Source() == asm.RegSource {

@@ -60,7 +60,7 @@ func TestSwapFails(t *testing.T) {
 	}{
 		{"nil", map[uint32]*ebpf.ProgramSpec{0: fine, 1: nil}, `swap: array "jump", slot 1: nil program`},
 		{"range", map[uint32]*ebpf.ProgramSpec{0: fine, 5: fine}, `swap: array "jump", slot 5, program "fine": the array has 3 slots`},
-		{"empty slot", map[uint32]*ebpf.ProgramSpec{0: fine, 1: xdp("far", 0, call("jump", to(3)))}, `swap: chain "jump": program "far", instruction 5, array "jump": tail call of slot 3 always falls through`},
+		{"empty slot", map[uint32]*ebpf.ProgramSpec{0: fine, 1: xdp("far", 0, call("jump", to(3)))}, `swap: chain "jump": program "far", instruction 5, array "jump": tail call of slot 3 falls through`},
 		{"type", map[uint32]*ebpf.ProgramSpec{0: fine, 1: {Name: "tc", Type: ebpf.SchedCLS}}, `swap: chain "jump": program "tc", array "jump": type SchedCLS instead of XDP`},
 		{"verifier", map[uint32]*ebpf.ProgramSpec{0: fine, 1: invalid}, `swap: array "jump", slot 1, program "invalid": load program "invalid": `},
 	} {
