@@ -10,9 +10,8 @@ import (
 )
 
 // run follows a block from what is known at its start.
-func (f *flow) run(v viewID) {
-	b := &f.blocks[v.block]
-	r, fn := b.views[v.n].registers, b.fn
+func (f *flow) run(b *block, view int) {
+	r, fn := b.views[view].registers, b.fn
 	for i := b.start; i < len(f.insns); i++ {
 		if i > b.start && f.leader[i] >= 0 {
 			f.enter(i, &r)
@@ -54,9 +53,14 @@ func (f *flow) jump(i, fn int, r *registers) bool {
 		f.enter(f.target(i), r)
 		return false
 	}
-	taken, not := r.branch(ins)
-	f.enter(f.target(i), taken)
-	f.enter(i+1, not)
+	var taken registers
+	canTake, canNot := r.branch(ins, &taken)
+	if canTake {
+		f.enter(f.target(i), &taken)
+	}
+	if canNot {
+		f.enter(i+1, r)
+	}
 	return false
 }
 

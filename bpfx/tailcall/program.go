@@ -51,11 +51,16 @@ type mapID struct {
 // never more.
 func analyse(insns asm.Instructions) *analysis {
 	f := newFlow(insns)
-	for len(f.todo) > 0 {
-		v := f.todo[len(f.todo)-1]
-		f.todo = f.todo[:len(f.todo)-1]
-		f.blocks[v.block].views[v.n].queued = false
-		f.run(v)
+	for f.next < len(f.blocks) {
+		b := &f.blocks[f.next]
+		f.next++
+		// Views may be added, and f.next go back, meanwhile.
+		for n := 0; n < len(b.views); n++ {
+			if b.views[n].queued {
+				b.views[n].queued = false
+				f.run(b, n)
+			}
+		}
 	}
 	a := &analysis{funcs: f.funcs, refs: f.refs, overrides: f.overrides}
 	for _, i := range sortedKeys(f.calls) {
@@ -92,9 +97,10 @@ type flow struct {
 	raw     []int32        // by index: the offset in the kernel's instructions
 	index   []int32        // by such an offset: the index, -1 inside of one
 	symbols map[string]int // indices
+	to      []int32        // by index: what is jumped to or called, -1 if nothing
 	leader  []int32        // by index: the block that starts there, -1 if none
 	blocks  []block
-	todo    []viewID
+	next    int // the first block that may have to be followed
 
 	funcs     []function
 	calls     map[int][]tailCall // by index
@@ -106,19 +112,17 @@ type flow struct {
 type block struct {
 	start int
 	fn    int
+	live  live
 	views []view
 }
 
 // A view is what is known at the start of a block, on the ways there that have
-// the same in R2 and R3: what a tail call takes.
+// the same in R2 and R3 if a tail call behind it takes these.
 type view struct {
 	registers
 	queued bool
 	joins  int
 }
-
-// viewID names a view.
-type viewID struct{ block, n int }
 
 const (
 	// patience is how often what is known at a place may change before the
@@ -135,16 +139,26 @@ func newFlow(insns asm.Instructions) *flow {
 	}
 	f.place()
 	wild := f.findLeaders()
+	n := 0
+	for _, b := range f.leader {
+		if b >= 0 {
+			n++
+		}
+	}
+	f.blocks = make([]block, 0, n)
+	views := make([]view, n) // most blocks have one
 	fn := 0
 	for i, b := range f.leader {
 		if fn+1 < len(f.funcs) && f.funcs[fn+1].start <= i {
 			fn++
 		}
 		if b >= 0 {
-			f.leader[i] = int32(len(f.blocks))
-			f.blocks = append(f.blocks, block{start: i, fn: fn})
+			n := len(f.blocks)
+			f.leader[i] = int32(n)
+			f.blocks = append(f.blocks, block{start: i, fn: fn, views: views[n : n : n+1]})
 		}
 	}
+	f.findLive()
 	entry := atEntry()
 	f.enter(0, &entry)
 	for b := 0; wild && b < len(f.blocks); b++ {
@@ -177,9 +191,9 @@ func (f *flow) place() {
 // true for a program that jumps to where a register says: then every
 // instruction starts a block that anything may lead to.
 func (f *flow) findLeaders() (wild bool) {
-	f.leader = make([]int32, len(f.insns))
+	f.leader, f.to = make([]int32, len(f.insns)), make([]int32, len(f.insns))
 	for i := range f.leader {
-		f.leader[i] = -1
+		f.leader[i], f.to[i] = -1, -1
 	}
 	mark := func(i int) {
 		if i >= 0 && i < len(f.leader) {
@@ -192,7 +206,7 @@ func (f *flow) findLeaders() (wild bool) {
 		ins := &f.insns[i]
 		switch {
 		case ins.IsFunctionReference():
-			if t := f.target(i); t >= 0 {
+			if t := f.find(i); t >= 0 {
 				mark(t)
 				starts = append(starts, t)
 			}
@@ -201,7 +215,7 @@ func (f *flow) findLeaders() (wild bool) {
 			if ins.OpCode.JumpOp() == asm.Ja && ins.OpCode.Source() == asm.RegSource {
 				wild = true
 			}
-			mark(f.target(i))
+			mark(f.find(i))
 			mark(i + 1)
 		}
 	}
@@ -217,7 +231,16 @@ func (f *flow) findLeaders() (wild bool) {
 
 // target returns the index of the instruction that the one at i jumps to or
 // calls, -1 if there is none.
-func (f *flow) target(i int) int {
+func (f *flow) target(i int) int { return int(f.to[i]) }
+
+// find finds and notes the target of the instruction at i.
+func (f *flow) find(i int) int {
+	t := f.resolve(i)
+	f.to[i] = int32(t)
+	return t
+}
+
+func (f *flow) resolve(i int) int {
 	ins := &f.insns[i]
 	delta := int64(ins.Offset)
 	byName := ins.Offset == -1
@@ -244,30 +267,21 @@ func (f *flow) target(i int) int {
 
 // enter adds a way to the instruction at i, which starts a block.
 func (f *flow) enter(i int, r *registers) {
-	if i < 0 || i >= len(f.leader) || r == nil {
+	if i < 0 || i >= len(f.leader) {
 		return
 	}
-	id := viewID{block: int(f.leader[i])}
-	b := &f.blocks[id.block]
-	for id.n = range b.views {
-		if v := &b.views[id.n]; id.n == maxViews-1 || v.alike(r) {
-			if !v.join(r, v.joins >= patience) {
-				return
+	n := int(f.leader[i])
+	b := &f.blocks[n]
+	for k := range b.views {
+		if v := &b.views[k]; k == maxViews-1 || v.alike(r, b.live) {
+			if v.join(r, v.joins >= patience) {
+				v.joins++
+				v.queued = true
+				f.next = min(f.next, n)
 			}
-			v.joins++
-			f.queue(id)
 			return
 		}
 	}
-	id.n = len(b.views)
-	b.views = append(b.views, view{registers: *r})
-	f.queue(id)
-}
-
-// queue has a view followed, again if need be.
-func (f *flow) queue(id viewID) {
-	if v := &f.blocks[id.block].views[id.n]; !v.queued {
-		v.queued = true
-		f.todo = append(f.todo, id)
-	}
+	b.views = append(b.views, view{registers: *r, queued: true})
+	f.next = min(f.next, n)
 }

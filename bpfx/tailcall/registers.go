@@ -57,11 +57,12 @@ func (r *registers) join(s *registers, wide bool) (changed bool) {
 }
 
 // alike reports whether what a tail call takes is the same, or varies in both.
-func (r *registers) alike(s *registers) bool {
-	same := func(v, w value) bool {
+func (r *registers) alike(s *registers, l live) bool {
+	same := func(n asm.Register) bool {
+		v, w := r[n], s[n]
 		return v == w || v.kind != mapRef && w.kind != mapRef && !v.isConstant() && !w.isConstant()
 	}
-	return same(r[asm.R2], s[asm.R2]) && same(r[asm.R3], s[asm.R3])
+	return (l&arrayLive == 0 || same(asm.R2)) && (l&indexLive == 0 || same(asm.R3))
 }
 
 // operand returns the second operand of an ALU or jump instruction.
@@ -121,29 +122,22 @@ func (r *registers) atomic(ins *asm.Instruction) {
 	r.set(ins.Dst, value{})
 }
 
-// branch returns what is known where a conditional jump leads, and behind it.
-// It returns nil for a way that can't be gone.
-func (r *registers) branch(ins *asm.Instruction) (taken, not *registers) {
-	a, b := *r, *r
+// branch changes a copy of r, and r itself, to what is known where a conditional
+// jump leads, and behind it. It returns false for a way that can't be gone.
+func (r *registers) branch(ins *asm.Instruction, taken *registers) (canTake, canNot bool) {
+	*taken = *r
 	if ins.OpCode.Source() != asm.ImmSource {
-		return &a, &b
+		return true, true
 	}
 	v, c := r.get(ins.Dst), uint64(ins.Constant)
 	if ins.OpCode.Class() == asm.Jump32Class {
 		if !v.fits(math.MaxUint32) {
-			return &a, &b
+			return true, true
 		}
 		c &= math.MaxUint32
 	}
 	with, without, canTake, canNot := branch(ins.OpCode.JumpOp(), v, c)
-	a.set(ins.Dst, with)
-	b.set(ins.Dst, without)
-	taken, not = &a, &b
-	if !canTake {
-		taken = nil
-	}
-	if !canNot {
-		not = nil
-	}
-	return taken, not
+	taken.set(ins.Dst, with)
+	r.set(ins.Dst, without)
+	return canTake, canNot
 }
