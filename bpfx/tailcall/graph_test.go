@@ -11,10 +11,10 @@ import (
 	"github.com/bpfx/go/bpfx/tailcall"
 )
 
-// pipeline is a chain with all that a graph can show: a nested array, a
+// elaborate is a chain with all that a graph can show: a nested array, a
 // variable index, an empty slot, a circle, a program that is called twice, one
 // that isn't reached, and a further entry.
-func pipeline() *tailcall.Spec {
+func elaborate() *tailcall.Spec {
 	parse := xdp("parse", 0,
 		call("jump", to(1)), call("jump", to(2)), call("jump", to(5)),
 		call("verdicts", asm.LoadMem(asm.R3, asm.R6, 0, asm.Byte)))
@@ -45,7 +45,7 @@ devmap (XDP)
 └─ ipv4  <- jump[2], instruction 5 (see above)
 not reached:
   spare`, "\n")
-	if diff := cmp.Diff(want, pipeline().Graph().String()); diff != "" {
+	if diff := cmp.Diff(want, elaborate().Graph().String()); diff != "" {
 		t.Errorf("String() (-want +got):\n%s", diff)
 	}
 }

@@ -1,6 +1,7 @@
 package tailcall
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -85,6 +86,9 @@ func collapse(calls []tailCall) []tailCall {
 		}
 		list = append(list, c)
 	}
+	slices.SortFunc(list, func(c, d tailCall) int {
+		return cmp.Or(cmp.Compare(c.array.lo, d.array.lo), cmp.Compare(c.index.lo, d.index.lo))
+	})
 	for i := range list {
 		list[i].joined = len(list) > 1
 	}
