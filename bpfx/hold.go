@@ -22,10 +22,10 @@ func (p *Program) Use(fn func(*ebpf.Program) error) error { return do(p, fn) }
 // Returns an error wrapping [os.ErrClosed], and calls nothing, if the program
 // is closed already.
 func (p *Program) Defer(close func() error) error {
-	if close == nil {
-		return errors.New("defer: nil function")
-	}
 	return do(p, func(*ebpf.Program) error {
+		if close == nil {
+			return errors.New("defer: nil function")
+		}
 		p.attMu.Lock()
 		defer p.attMu.Unlock()
 		p.deferred = append(p.deferred, close)

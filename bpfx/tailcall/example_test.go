@@ -50,8 +50,8 @@ func ExampleSpec_Graph() {
 	}
 	// Output:
 	// entry -> parse: stages[0], instruction 40
-	// parse -> vlan: stages[1], instruction 52
-	// parse -> ipv4: stages[2], instruction 52
+	// parse -> pass: verdicts[0], instruction 52
+	// parse -> drop: verdicts[1], instruction 52
 }
 
 // Load, attach and change a chain.
