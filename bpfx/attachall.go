@@ -52,8 +52,8 @@ type AttachOptions struct {
 	// them either. It may also name struct_ops maps.
 	Skip []string
 	// LoadOnly has the names of programs to load and not to attach: those that
-	// others reach by tail call, for example, or iterators. It may also name
-	// struct_ops maps.
+	// others reach by tail call, for example (package tailcall also checks
+	// these), or iterators. It may also name struct_ops maps.
 	LoadOnly []string
 	// Optional has the names of programs to attach although their section
 	// names start with "?". The others of those are skipped, as libbpf does,

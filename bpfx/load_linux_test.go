@@ -232,7 +232,7 @@ func TestLoadELF(t *testing.T) {
 		{"xdp", 0, `section "xdp" has several programs, name one of count (xdp), drop (xdp), pass (xdp)`},
 		{"", 0, "several programs, name one of count (xdp), drop (xdp), jump (socket), mark (tc), pass (xdp)"},
 		{"nope", 0, `no program or section "nope"; it has count (xdp)`},
-		{"jump", 0, `"stages": load the whole file with LoadCollection`},
+		{"jump", 0, `"stages": make a chain of the file with package tailcall`},
 	} {
 		t.Run(tt.program, func(t *testing.T) {
 			p, err := bpfx.LoadELF(object(t), tt.program)

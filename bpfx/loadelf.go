@@ -19,8 +19,8 @@ import (
 //
 // Returns an error that lists the programs of the file if none or several fit.
 // A program that uses a program array is refused, since the kernel empties the
-// array when its last descriptor is closed: load the whole file with
-// [LoadCollection]. Other errors are as those of [Load].
+// array when its last descriptor is closed: FromCollectionSpec of package
+// tailcall makes a chain of the file. Other errors are as those of [Load].
 func LoadELF(path, program string) (*Program, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -47,7 +47,7 @@ func loadELF(r io.ReaderAt, object, program string) (*Program, error) {
 	part := usedBy(spec, name)
 	for _, m := range sortedKeys(part.Maps) {
 		if part.Maps[m].Type == ebpf.ProgramArray {
-			return nil, fmt.Errorf("object %s: program %q makes tail calls through %q: load the whole file with LoadCollection", object, name, m)
+			return nil, fmt.Errorf("object %s: program %q makes tail calls through %q: make a chain of the file with package tailcall, or load all of it with LoadCollection", object, name, m)
 		}
 	}
 	c, err := LoadCollection(part, nil)

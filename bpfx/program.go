@@ -44,6 +44,7 @@ type Program struct {
 	pinMu       sync.Mutex
 	attMu       sync.Mutex
 	attachments []*Attachment
+	deferred    []func() error // what Close calls last; see Defer
 }
 
 // Wrap makes a Program of p, for example of a field of the objects that bpf2go
@@ -102,8 +103,9 @@ func (p *Program) Loaded() bool {
 }
 
 // Close detaches the program from everything that [Program.Attachments] lists,
-// newest first, and closes it and its maps. It waits for runs that are under
-// way. All errors are joined. Closing twice is fine.
+// newest first, closes it and its maps, and calls what [Program.Defer] was
+// given. It waits for runs that are under way. All errors are joined. Closing
+// twice is fine.
 //
 // The program stays in the kernel while it is pinned or something else refers
 // to it; see [Program.Loaded].
@@ -126,7 +128,7 @@ func (p *Program) close() error {
 	for _, a := range slices.Backward(p.Attachments()) {
 		errs = append(errs, a.closeOwned(p))
 	}
-	errs = append(errs, p.Program.Close(), closeMaps(p.Maps))
+	errs = append(errs, p.Program.Close(), closeMaps(p.Maps), p.callDeferred())
 	p.Variables = nil
 	return scope.Join(errs...)
 }

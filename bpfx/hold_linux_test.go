@@ -1,0 +1,69 @@
+package bpfx_test
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/bpfx/go/bpfx"
+)
+
+func TestProgramDefer(t *testing.T) {
+	p := mustLoad(t, xdpSpec(2))
+	var calls []int
+	errDeferred := errors.New("deferred")
+	for i := range 2 {
+		err := p.Defer(func() error {
+			if err := p.Use(func(*ebpf.Program) error { return nil }); !errors.Is(err, os.ErrClosed) {
+				t.Errorf("Use() while deferred functions run = %v, want ErrClosed", err)
+			}
+			calls = append(calls, i)
+			return errDeferred
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Defer(nil); err == nil {
+		t.Error("Defer(nil) = nil")
+	}
+	before, ok := p.ID()
+	if !ok || before == 0 {
+		t.Errorf("ID() = %v, %v", before, ok)
+	}
+	if err := p.Close(); !errors.Is(err, errDeferred) {
+		t.Errorf("Close() = %v, want that of the deferred function", err)
+	}
+	if !slices.Equal(calls, []int{1, 0}) {
+		t.Errorf("called %v, want the last first, each once", calls)
+	}
+	if after, ok := p.ID(); after != before || !ok {
+		t.Errorf("ID() after Close = %v, %v, want %v", after, ok, before)
+	}
+	if err := p.Defer(func() error { return nil }); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("Defer() after Close = %v, want ErrClosed", err)
+	}
+}
+
+func TestProgramUse(t *testing.T) {
+	p := mustLoad(t, xdpSpec(2))
+	errUse := errors.New("use")
+	if err := p.Use(func(q *ebpf.Program) error {
+		if q != p.Program {
+			t.Errorf("Use() called with %v, want %v", q, p.Program)
+		}
+		return errUse
+	}); err != errUse { //nolint:errorlint // the very same
+		t.Errorf("Use() = %v, want the function's error", err)
+	}
+	var none *bpfx.Program
+	if err := none.Use(func(*ebpf.Program) error { return nil }); err == nil {
+		t.Error("Use() of nil = nil")
+	}
+	if id, ok := none.ID(); ok {
+		t.Errorf("ID() of nil = %v", id)
+	}
+}

@@ -1,0 +1,172 @@
+package tailcall_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfx/go/bpfx"
+	"github.com/bpfx/go/bpfx/tailcall"
+	"github.com/bpfx/go/internal/testutil"
+)
+
+// The names of benchmarks end in who does the work; the program in bench/
+// compares them.
+
+// BenchmarkLoad loads and closes a chain of 34 programs; cilium/ebpf only loads
+// the programs, which refer to an array that is there, and closes them.
+func BenchmarkLoad(b *testing.B) {
+	testutil.NeedRoot(b)
+	s := row(33)
+	b.Run("chain/cilium", func(b *testing.B) {
+		array, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.ProgramArray, KeySize: 4, ValueSize: 4, MaxEntries: 33})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer array.Close()
+		specs := []*ebpf.ProgramSpec{s.Entry.Copy()}
+		for _, slot := range s.Slots {
+			specs = append(specs, slot.Program.Copy())
+		}
+		for _, spec := range specs[:33] {
+			if err := spec.Instructions.AssociateMap("jump", array); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			programs := make([]*ebpf.Program, 0, len(specs))
+			for _, spec := range specs {
+				p, err := ebpf.NewProgram(spec)
+				if err != nil {
+					b.Fatal(err)
+				}
+				programs = append(programs, p)
+			}
+			for _, p := range programs {
+				p.Close()
+			}
+		}
+	})
+	b.Run("chain/bpfx", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			c, err := tailcall.Load(s)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := c.Close(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// variable returns an entry that calls a slot with an index that varies.
+func variable() *tailcall.Spec {
+	return &tailcall.Spec{
+		Map: "jump", Slots: slots(xdp("first", 1)),
+		Entry: xdp("entry", 0, call("jump", asm.LoadMem(asm.R3, asm.R6, 8, asm.Word))), // data_meta
+	}
+}
+
+func BenchmarkSet(b *testing.B) {
+	for _, bb := range []struct {
+		name string
+		spec *tailcall.Spec
+	}{{"constant", row(1)}, {"variable", variable()}} {
+		b.Run(bb.name+"/cilium", func(b *testing.B) {
+			c, p, q := mustLoad(b, bb.spec), mustProgram(b, xdp("one", 7)), mustProgram(b, xdp("two", 8))
+			m := c.Map("jump")
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := m.Put(uint32(0), p.Program); err != nil {
+					b.Fatal(err)
+				}
+				p, q = q, p
+			}
+		})
+		b.Run(bb.name+"/bpfx", func(b *testing.B) {
+			c, p, q := mustLoad(b, bb.spec), mustProgram(b, xdp("one", 7)), mustProgram(b, xdp("two", 8))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := c.Set(0, p); err != nil {
+					b.Fatal(err)
+				}
+				p, q = q, p
+			}
+		})
+	}
+}
+
+// BenchmarkHops runs 33 tail calls in the kernel: of a chain, and of the same
+// programs put together by hand. An operation is a run of all.
+func BenchmarkHops(b *testing.B) {
+	testutil.NeedRoot(b)
+	run := func(b *testing.B, p *bpfx.Program) {
+		b.Helper()
+		res, err := p.Run(bpfx.RunInput{Data: frame(0), Repeat: uint32(max(b.N, 1))})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if res.Return != 33 {
+			b.Fatalf("returned %d, want 33", res.Return)
+		}
+		b.ReportMetric(float64(res.Duration)/float64(time.Nanosecond), "ns/op")
+	}
+	b.Run("33/bpfx", func(b *testing.B) { run(b, mustLoad(b, row(33)).Entry()) })
+	b.Run("33/cilium", func(b *testing.B) {
+		s := row(33)
+		array, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.ProgramArray, KeySize: 4, ValueSize: 4, MaxEntries: 33})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer array.Close()
+		load := func(spec *ebpf.ProgramSpec) *bpfx.Program {
+			spec = spec.Copy()
+			_ = spec.Instructions.AssociateMap("jump", array) // the last has none
+			return mustProgram(b, spec)
+		}
+		entry := load(s.Entry)
+		for _, slot := range s.Slots {
+			if err := array.Put(slot.Index, load(slot.Program).Program); err != nil {
+				b.Fatal(err)
+			}
+		}
+		run(b, entry)
+	})
+}
+
+// BenchmarkCheck checks a program of 4,096 instructions: straight ones, and
+// many branches, of which each sets what a tail call takes.
+func BenchmarkCheck(b *testing.B) {
+	straight := xdp("straight", 0)
+	for len(straight.Instructions) < 4096-8 {
+		straight.Instructions = append(asm.Instructions{asm.Add.Imm(asm.R7, 1)}, straight.Instructions...)
+	}
+	straight.Instructions = append(straight.Instructions, call("jump", to(0))...)
+	var insns asm.Instructions
+	for i := 0; len(insns) < 4096-16; i++ {
+		jump := asm.JGT.Imm(asm.R3, int32(i%256), "")
+		jump.Offset, jump.Metadata = 2, asm.Metadata{} // as in an object file
+		insns = append(insns,
+			asm.LoadMem(asm.R3, asm.R6, 0, asm.Byte), jump,
+			asm.Mov.Imm(asm.R3, int32(i%7)), asm.Mov.Reg(asm.R2, asm.R3),
+		)
+		if i%50 == 49 {
+			insns = append(insns, call("jump", asm.Mov.Imm(asm.R3, 0))...)
+		}
+	}
+	branches := xdp("branches", 0, insns, call("jump", to(0)))
+	for _, p := range []*ebpf.ProgramSpec{straight, branches} {
+		b.Run(p.Name, func(b *testing.B) {
+			s := &tailcall.Spec{Map: "jump", Entry: p, Slots: slots(xdp("end", 0))}
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = s.Check()
+			}
+		})
+	}
+}

@@ -1,0 +1,178 @@
+package tailcall_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bpfx/go/bpfx/tailcall"
+)
+
+func TestFindings(t *testing.T) {
+	last := xdp("last", 1)
+	for _, tt := range []struct {
+		name string
+		spec *tailcall.Spec
+		want []string
+	}{
+		{"fine", row(3), nil},
+		{"as long as can be", row(33), nil},
+		{"one too many", row(34), []string{
+			`error: program "entry": a path of 34 tail calls starts here and ends in "stagebh": the kernel follows 33, the next one falls through`,
+		}},
+		{"nil", nil, []string{"error: nil spec"}},
+		{"empty", &tailcall.Spec{}, []string{
+			"error: Entry is nil: say which program is to be attached",
+			"error: Map is empty: name the array as programs refer to it",
+			"error: the array has no slots: set MaxEntries or Slots",
+		}},
+		{"empty slot", &tailcall.Spec{Map: "jump", MaxEntries: 4, Entry: xdp("entry", 0, call("jump", to(3))), Slots: slots(last)}, []string{
+			`error: program "entry", instruction 5, array "jump", slot 3: tail call falls through: the slot is empty; fill it, or make it Optional`,
+			`warning: program "last", array "jump", slot 0: no call leads here from the entry`,
+		}},
+		{"optional slot", &tailcall.Spec{Map: "jump", MaxEntries: 4, Entry: xdp("entry", 0, call("jump", to(3))), Slots: []tailcall.Slot{
+			{Index: 0, Program: last, Optional: true}, {Index: 3, Optional: true},
+		}}, nil},
+		{"out of range", &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(1)), call("jump", to(0))), Slots: slots(last)}, []string{
+			`error: program "entry", instruction 5, array "jump": tail call of slot 1 falls through: the array has 1 slots`,
+		}},
+		{"negative index", &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(-1))), Slots: slots(last)}, []string{
+			`error: program "entry", instruction 5, array "jump": tail call of slot 4294967295 falls through: the array has 1 slots`,
+			`warning: program "last", array "jump", slot 0: no call leads here from the entry`,
+		}},
+		{"bad slots", &tailcall.Spec{Map: "jump", MaxEntries: 2, Entry: xdp("entry", 0, call("jump", to(0)), call("jump", to(1))), Slots: []tailcall.Slot{
+			{Index: 0, Program: last}, {Index: 0, Program: xdp("again", 1)}, {Index: 1}, {Index: 2, Program: xdp("far", 1)},
+		}}, []string{
+			`error: program "again", array "jump", slot 0: the slot has program "last" already`,
+			`error: array "jump", slot 1: nil program: set it, or Optional if calls may fall through`,
+			`error: program "entry", instruction 10, array "jump", slot 1: tail call falls through: the slot is empty; fill it, or make it Optional`,
+			`error: program "far", array "jump", slot 2: the array has 2 slots, from 0 to 1`,
+			`warning: program "far", array "jump", slot 2: no call leads here from the entry`,
+		}},
+		{"not an array", &tailcall.Spec{
+			Map: "jump", Entry: xdp("entry", 0, call("jump", to(0))), Slots: slots(last), Nested: []tailcall.Array{{Map: "jump", Slots: slots(last)}, {Slots: slots(last)}},
+			Collection: &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{"jump": {Type: ebpf.Hash, KeySize: 4, ValueSize: 4, MaxEntries: 1}}},
+			Others:     []*ebpf.ProgramSpec{nil},
+		}, []string{
+			`error: Others[0] is nil`,
+			`error: Nested[1] has no name`,
+			`error: array "jump": the collection has a Hash of this name: it must be a ProgramArray`,
+			`error: array "jump": two arrays have this name`,
+			`error: array "jump": the collection has a Hash of this name: it must be a ProgramArray`,
+			`warning: program "last": no call leads here from the entry`,
+			`warning: program "last", array "jump", slot 0: no call leads here from the entry`,
+		}},
+		{"missing map", &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(0)), asm.Instructions{asm.LoadMapPtr(asm.R1, 0).WithReference("counts")}), Slots: slots(last)}, []string{
+			`error: program "entry": it refers to map "counts", which is neither an array of the chain nor in Collection`,
+		}},
+		{"types", &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(0))), Slots: slots(
+			&ebpf.ProgramSpec{Name: "tc", Type: ebpf.SchedCLS, License: "GPL"},
+		)}, []string{
+			`error: program "tc", array "jump": type SchedCLS instead of XDP, but program "entry" was first in the array: the kernel refuses both in one`,
+		}},
+		{"attach type and frags", &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(0))), Slots: slots(
+			&ebpf.ProgramSpec{Name: "frags", Type: ebpf.XDP, AttachType: ebpf.AttachXDP, Flags: 1 << 5, License: "GPL"},
+		)}, []string{
+			`error: program "frags", array "jump": attach type XDP instead of None, one of them has xdp.frags, but program "entry" was first in the array: the kernel refuses both in one`,
+		}},
+		{"extension", &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(0))), Slots: slots(
+			&ebpf.ProgramSpec{Name: "ext", Type: ebpf.Extension, License: "GPL"},
+		)}, []string{
+			`error: program "ext", array "jump": programs of type Extension can't be in a slot`,
+			`error: program "ext", array "jump": type Extension instead of XDP, but program "entry" was first in the array: the kernel refuses both in one`,
+		}},
+		{"licences", &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(0))), Slots: slots(
+			&ebpf.ProgramSpec{Name: "closed", Type: ebpf.XDP, License: "Proprietary"},
+		)}, []string{
+			`hint: program "closed": its licence, "Proprietary", is not GPL compatible, but that of program "entry" is`,
+		}},
+		{"cycle", &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(0))), Slots: slots(
+			xdp("ping", 0, call("jump", to(1))), xdp("pong", 0, call("jump", to(0))),
+		)}, []string{
+			`warning: program "ping": tail calls in a circle (ping, pong): the kernel stops it after 33 calls, and the last one falls through, unless the programs end it before`,
+		}},
+		{"foreign array", &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(0)), asm.Instructions{
+			asm.Mov.Reg(asm.R1, asm.R6), asm.LoadMapPtr(asm.R2, 99), asm.Mov.Imm(asm.R3, 0), asm.FnTailCall.Call(),
+			asm.Mov.Reg(asm.R1, asm.R6), asm.Mov.Imm(asm.R2, 0), asm.Mov.Imm(asm.R3, 0), asm.FnTailCall.Call(),
+		}), Slots: slots(last)}, []string{
+			`warning: program "entry", instruction 10: tail call through an array that isn't one of the chain: whether it falls through can't be checked`,
+			`warning: program "entry", instruction 14: tail call through an array that can't be told: whether it falls through can't be checked`,
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := tt.spec.Findings()
+			if diff := cmp.Diff(strings.Join(tt.want, "\n"), got.String()); diff != "" {
+				t.Errorf("Findings() (-want +got):\n%s", diff)
+			}
+			err := tt.spec.Check()
+			var check *tailcall.CheckError
+			if n := len(got.AtLeast(tailcall.Error)); (n > 0) != errors.As(err, &check) || n > 0 && len(check.Findings) != n {
+				t.Errorf("Check() = %v, want %d errors", err, n)
+			}
+		})
+	}
+}
+
+// TestIndex tells of what indices more is known than that they vary.
+func TestIndex(t *testing.T) {
+	byte0 := asm.LoadMem(asm.R3, asm.R6, 0, asm.Byte)
+	for _, tt := range []struct {
+		name      string
+		index     asm.Instructions
+		low, high uint32
+	}{
+		{"constant", asm.Instructions{to(2)}, 2, 2},
+		{"64-bit constant", asm.Instructions{asm.LoadImm(asm.R3, 1<<32|2, asm.DWord)}, 2, 2},
+		{"copied", asm.Instructions{asm.Mov.Imm(asm.R7, 3), asm.Mov.Reg(asm.R3, asm.R7)}, 3, 3},
+		{"computed", asm.Instructions{to(5), asm.Add.Imm(asm.R3, 3), asm.RSh.Imm(asm.R3, 1), asm.Sub.Imm(asm.R3, 1), asm.Xor.Imm(asm.R3, 1)}, 2, 2},
+		{"wrapped", asm.Instructions{to(-1), asm.Add.Imm32(asm.R3, 2)}, 1, 1},
+		{"word", asm.Instructions{asm.LoadMem(asm.R3, asm.R6, 0, asm.Word)}, 0, 1<<32 - 1},
+		{"sign-extended byte", asm.Instructions{asm.LoadMemSX(asm.R3, asm.R6, 0, asm.Byte)}, 0, 1<<32 - 1},
+		{"byte", asm.Instructions{byte0}, 0, 255},
+		{"masked", asm.Instructions{byte0, asm.And.Imm(asm.R3, 7)}, 0, 7},
+		{"modulo", asm.Instructions{asm.LoadMem(asm.R3, asm.R6, 0, asm.Word), asm.Mod.Imm(asm.R3, 5)}, 0, 4},
+		{"shifted", asm.Instructions{byte0, asm.RSh.Imm(asm.R3, 4), asm.Add.Imm(asm.R3, 1)}, 1, 16},
+		{"compared", asm.Instructions{byte0, asm.JGT.Imm(asm.R3, 3, "out")}, 0, 3},
+		{"compared 32", asm.Instructions{asm.LoadMem(asm.R3, asm.R6, 0, asm.Word), asm.JGE.Imm32(asm.R3, 3, "out")}, 0, 2},
+		{"equal", asm.Instructions{byte0, asm.JNE.Imm(asm.R3, 4, "out")}, 4, 4},
+		{"same on both ways", asm.Instructions{asm.Mov.Imm(asm.R3, 1), asm.JEq.Imm(asm.R1, 0, "x"), asm.Mov.Imm(asm.R3, 1), asm.Mov.Imm(asm.R8, 0).WithSymbol("x")}, 1, 1},
+		{"clobbered", asm.Instructions{to(1), asm.FnKtimeGetNs.Call()}, 0, 1<<32 - 1},
+		{"counted", asm.Instructions{asm.Mov.Imm(asm.R3, 0), asm.Add.Imm(asm.R3, 1).WithSymbol("loop"), asm.JLT.Reg(asm.R3, asm.R6, "loop")}, 0, 1<<32 - 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			entry := xdp("entry", 0, call("jump", tt.index...), asm.Instructions{asm.Mov.Imm(asm.R7, 0).WithSymbol("out")})
+			g := (&tailcall.Spec{Map: "jump", MaxEntries: 300, Entry: entry}).Graph()
+			if len(g.Edges) != 1 {
+				t.Fatalf("got %d edges, want 1", len(g.Edges))
+			}
+			if e := g.Edges[0]; e.Low != tt.low || e.High != tt.high || e.Array != "jump" {
+				t.Errorf("index of %s is from %d to %d, want %d to %d", e.Array, e.Low, e.High, tt.low, tt.high)
+			}
+		})
+	}
+}
+
+// TestJoined has one instruction make two calls, as compilers like it.
+func TestJoined(t *testing.T) {
+	entry := xdp("entry", 0,
+		asm.Instructions{
+			asm.LoadMapPtr(asm.R2, 0).WithReference("jump"), asm.Mov.Imm(asm.R3, 0),
+			asm.JEq.Imm(asm.R1, 0, "call"),
+			asm.LoadMapPtr(asm.R2, 0).WithReference("verdicts"), asm.Mov.Imm(asm.R3, 1),
+			asm.FnTailCall.Call().WithSymbol("call"),
+		})
+	s := &tailcall.Spec{
+		Map: "jump", Entry: entry, Slots: slots(xdp("parse", 0)),
+		Nested: []tailcall.Array{{Map: "verdicts", MaxEntries: 2, Slots: slots(xdp("drop", 0))}},
+	}
+	want := `error: program "entry", instruction 8, array "verdicts", slot 1: tail call falls through: the slot is empty; fill it, or make it Optional
+warning: program "drop", array "verdicts", slot 0: no call leads here from the entry
+hint: program "entry", instruction 8: several tail calls were joined in one: about three times slower than one with a constant index each; bpf_tail_call_static keeps them apart`
+	if diff := cmp.Diff(want, s.Findings().String()); diff != "" {
+		t.Errorf("Findings() (-want +got):\n%s", diff)
+	}
+}

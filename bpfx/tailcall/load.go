@@ -1,0 +1,195 @@
+package tailcall
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/bpfx/go/bpfx"
+	"github.com/bpfx/go/internal/scope"
+)
+
+// Load checks a chain, creates its arrays and other maps, loads its programs
+// and puts them into their slots: only then is there an entry to attach. If
+// anything fails, nothing stays.
+//
+// The Chain owns what was loaded and must be closed. s must not be changed
+// while the chain is in use.
+//
+// Returns a [*CheckError] as [Spec.Check] does, a [*bpfx.LoadError] if a
+// program can't be loaded, and a [*SlotError] if the kernel refuses one in its
+// array.
+func Load(s *Spec) (*Chain, error) {
+	if s == nil {
+		return nil, errors.New("load chain: nil spec")
+	}
+	m := newModel(s)
+	if err := s.refuse(m.check()); err != nil {
+		return nil, fmt.Errorf("load %w", err)
+	}
+	return m.load()
+}
+
+// load loads a chain that was checked, or that is to be refused by the kernel.
+func (m *model) load() (*Chain, error) {
+	c := &core{spec: m.spec, nodes: make(map[*bpfx.Program]*node)}
+	if err := m.loadInto(c); err != nil {
+		keep := *m.spec
+		keep.KeepPrograms = false
+		c.spec = &keep
+		return nil, scope.Join(fmt.Errorf("load chain %q: %w", m.spec.Map, err), c.close())
+	}
+	return &Chain{c, c.arrays[0]}, nil
+}
+
+func (m *model) loadInto(c *core) error {
+	part := m.maps()
+	coll, err := bpfx.LoadCollection(part, m.spec.mapOptions(part))
+	if err != nil {
+		return err
+	}
+	c.coll = coll
+	c.undo = append(c.undo, coll.Close)
+	for _, a := range m.arrays {
+		la := &liveArray{name: a.name, m: coll.Maps[a.name], slots: make(map[uint32]*bpfx.Program), optional: a.optional}
+		la.max = la.m.MaxEntries()
+		c.arrays = append(c.arrays, la)
+	}
+	for i, n := range m.programs {
+		p, err := c.load(n)
+		if err != nil {
+			return m.placed(n, err)
+		}
+		switch {
+		case i == 0:
+			c.entry = p
+		case i < m.roots:
+			c.others = append(c.others, p)
+		}
+	}
+	for k, a := range m.arrays {
+		for _, i := range a.order {
+			if err := c.put(c.arrays[k], i, a.slots[i].loaded); err != nil {
+				return err
+			}
+		}
+	}
+	return c.hold()
+}
+
+// placed adds to an error of loading n where n was to go.
+func (m *model) placed(n *node, err error) error {
+	for _, a := range m.arrays {
+		for _, i := range a.order {
+			if a.slots[i] == n {
+				return fmt.Errorf("array %q, slot %d: %w", a.name, i, err)
+			}
+		}
+	}
+	return err
+}
+
+// load loads a program with the chain's maps in place of their names.
+func (c *core) load(n *node) (*bpfx.Program, error) {
+	spec, err := c.resolve(n.spec)
+	if err != nil {
+		return nil, fmt.Errorf("program %q: %w", n.name, err)
+	}
+	p, err := bpfx.Load(spec, c.spec.programOptions())
+	if err != nil {
+		return nil, c.explainLoad(n, err)
+	}
+	n.loaded = p
+	c.nodes[p] = n
+	c.owned = append(c.owned, p)
+	return p, nil
+}
+
+// resolve returns spec with maps in place of their names.
+func (c *core) resolve(spec *ebpf.ProgramSpec) (*ebpf.ProgramSpec, error) {
+	var changed *ebpf.ProgramSpec
+	for i := range spec.Instructions {
+		ins := &spec.Instructions[i]
+		if !ins.IsLoadFromMap() || ins.Reference() == "" || ins.Map() != nil || int32(ins.Constant) > 0 {
+			continue
+		}
+		m := c.mapByName(ins.Reference())
+		if m == nil {
+			continue // checked before; the kernel will say
+		}
+		if changed == nil {
+			changed = spec.Copy()
+		}
+		if err := changed.Instructions[i].AssociateMap(m); err != nil {
+			return nil, err
+		}
+	}
+	if changed == nil {
+		return spec, nil
+	}
+	return changed, nil
+}
+
+func (c *core) mapByName(name string) *ebpf.Map { return (&Chain{core: c}).Map(name) }
+
+// maps returns what of the collection the programs need, and the arrays.
+func (m *model) maps() *ebpf.CollectionSpec {
+	part := &ebpf.CollectionSpec{Maps: make(map[string]*ebpf.MapSpec), Variables: make(map[string]*ebpf.VariableSpec)}
+	for _, a := range m.arrays {
+		spec := &ebpf.MapSpec{Name: a.name, Type: ebpf.ProgramArray, KeySize: 4, ValueSize: 4}
+		if s := m.spec.mapSpec(a.name); s != nil {
+			spec = s.Copy()
+			spec.Contents = nil
+		}
+		spec.MaxEntries = a.max
+		part.Maps[a.name] = spec
+	}
+	coll := m.spec.Collection
+	if coll == nil {
+		return part
+	}
+	part.Types, part.ByteOrder = coll.Types, coll.ByteOrder
+	var add func(string)
+	add = func(name string) {
+		s := coll.Maps[name]
+		if s == nil || part.Maps[name] != nil {
+			return
+		}
+		part.Maps[name] = s
+		for _, kv := range s.Contents {
+			if inner, ok := kv.Value.(string); ok {
+				add(inner)
+			}
+		}
+	}
+	for _, n := range m.programs {
+		for _, id := range n.code.refs {
+			add(id.name)
+		}
+	}
+	for name, v := range coll.Variables {
+		if part.Maps[v.SectionName] != nil {
+			part.Variables[name] = v
+		}
+	}
+	return part
+}
+
+// mapOptions returns Options for the maps of part.
+func (s *Spec) mapOptions(part *ebpf.CollectionSpec) *ebpf.CollectionOptions {
+	if s.Options == nil {
+		return nil
+	}
+	o := &ebpf.CollectionOptions{Maps: s.Options.Maps, MapReplacements: maps.Clone(s.Options.MapReplacements), Cache: s.Options.Cache}
+	maps.DeleteFunc(o.MapReplacements, func(name string, _ *ebpf.Map) bool { return part.Maps[name] == nil })
+	return o
+}
+
+func (s *Spec) programOptions() *ebpf.ProgramOptions {
+	if s.Options == nil {
+		return nil
+	}
+	return &s.Options.Programs
+}
