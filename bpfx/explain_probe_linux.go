@@ -9,6 +9,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/internal/nearest"
 )
 
 // noProbes reports whether the kernel was seen to have no probes of a kind,
@@ -127,7 +129,7 @@ func (m *machine) noTraceable(want string, err error) *finding {
 // which it names things of a kind. nil if it has it, or doesn't tell.
 func (m *machine) noneWithPrefix(prefix, want, kind string, r *requirement) *finding {
 	text, ok := m.read(symbolsFile)
-	near, all := newNearest(want), 0
+	near, all := nearest.New(want), 0
 	for line := range strings.Lines(text) {
 		_, name, _ := parseSymbol(line)
 		name, ok := strings.CutPrefix(name, prefix)
@@ -138,7 +140,7 @@ func (m *machine) noneWithPrefix(prefix, want, kind string, r *requirement) *fin
 			return nil
 		}
 		all++
-		near.add(name, name)
+		near.Add(name, name)
 	}
 	if !ok || text == "" {
 		return nil
@@ -146,9 +148,9 @@ func (m *machine) noneWithPrefix(prefix, want, kind string, r *requirement) *fin
 	if all == 0 {
 		return m.lacks(r, kind+"s")
 	}
-	names := near.names()
+	names := near.Names()
 	f := &finding{
-		why:      "no such " + kind + orNearest(names),
+		why:      "no such " + kind + nearest.List(names),
 		evidence: []string{symbolsFile + ": none of " + number(all, kind) + " is " + want},
 		remedy:   "choose one of grep " + prefix + " " + symbolsFile,
 	}
@@ -175,7 +177,7 @@ func noSymbol(path, want string) *finding {
 			remedy:   "set Address, or use a file that isn't stripped",
 		}
 	}
-	near, functions := newNearest(want), 0
+	near, functions := nearest.New(want), 0
 	for _, s := range append(static, dynamic...) {
 		if elf.ST_TYPE(s.Info) != elf.STT_FUNC || s.Section == elf.SHN_UNDEF {
 			continue
@@ -184,11 +186,11 @@ func noSymbol(path, want string) *finding {
 			return nil
 		}
 		functions++
-		near.add(s.Name, s.Name)
+		near.Add(s.Name, s.Name)
 	}
-	names := near.names()
+	names := near.Names()
 	found := &finding{
-		why:      "the file has no such function" + orNearest(names),
+		why:      "the file has no such function" + nearest.List(names),
 		evidence: []string{path + ": none of " + number(functions, "function") + " is " + want},
 		remedy:   "see its symbols with nm, or set Address",
 	}

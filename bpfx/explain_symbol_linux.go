@@ -2,6 +2,8 @@ package bpfx
 
 import (
 	"strings"
+
+	"github.com/bpfx/go/internal/nearest"
 )
 
 // symbolsFile lists the symbols of the kernel and its modules.
@@ -20,7 +22,7 @@ type lookup struct {
 // lookSymbol looks a function up in the text of /proc/kallsyms.
 func lookSymbol(kallsyms, want string) lookup {
 	var l lookup
-	near := newNearest(want)
+	near := nearest.New(want)
 	for line := range strings.Lines(kallsyms) {
 		kind, name, ok := parseSymbol(line)
 		if !ok {
@@ -36,14 +38,14 @@ func lookSymbol(kallsyms, want string) lookup {
 		case match:
 			l.data = true
 		case isFunction && !strings.HasPrefix(name, "__pfx_"): // padding before functions
-			near.add(plain, name)
+			near.Add(plain, name)
 		}
 		if isFunction {
 			l.functions++
 		}
 	}
 	if l.matches == 0 {
-		l.nearest = near.names()
+		l.nearest = near.Names()
 	}
 	return l
 }
@@ -91,7 +93,7 @@ func (m *machine) noFunction(want string) (*finding, lookup) {
 		return nil, l
 	}
 	f := &finding{
-		why:      "no function of that name" + orNearest(l.nearest),
+		why:      "no function of that name" + nearest.List(l.nearest),
 		evidence: []string{symbolsFile + ": none of " + number(l.functions, "function") + " is " + want},
 		remedy:   "name a function of " + symbolsFile,
 	}

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/internal/nearest"
 )
 
 // tracepointFailed explains an error of attaching to the event group/name.
@@ -34,7 +36,7 @@ func (m *machine) noEvent(group, name string) *finding {
 		return m.lockedDown("confidentiality", "tracefs")
 	}
 	want, events := group+"/"+name, 0
-	near, elsewhere, groups := newNearest(want), []string(nil), false
+	near, elsewhere, groups := nearest.New(want), []string(nil), false
 	for line := range strings.Lines(text) {
 		g, n, _ := strings.Cut(strings.TrimSpace(line), ":")
 		if g == group && n == name {
@@ -45,17 +47,17 @@ func (m *machine) noEvent(group, name string) *finding {
 		}
 		groups = groups || g == group
 		events++
-		near.add(g+"/"+n, g+"/"+n)
+		near.Add(g+"/"+n, g+"/"+n)
 	}
 	if !groups && group == "syscalls" {
 		if option, where := m.lacksOption([]string{"CONFIG_FTRACE_SYSCALLS"}); option != "" {
 			return withoutOption(option, where)
 		}
 	}
-	names := append(elsewhere, near.names()...)
-	names = names[:min(len(names), maxNearest)]
+	names := append(elsewhere, near.Names()...)
+	names = names[:min(len(names), nearest.Max)]
 	f := &finding{
-		why:      "no such tracepoint" + orNearest(names),
+		why:      "no such tracepoint" + nearest.List(names),
 		evidence: []string{file + ": none of " + number(events, "event") + " is " + group + ":" + name},
 		remedy:   "choose one of " + file,
 	}
