@@ -61,20 +61,16 @@ func (o *Ops) Unpin() error {
 	return nil
 }
 
-func (o *Ops) unpin() (err error) {
+func (o *Ops) unpin() error {
 	if o.pinned == "" {
 		return nil
 	}
-	if o.link != nil {
-		err = o.link.Unpin()
-	} else {
-		err = o.m.Unpin()
+	// cilium/ebpf forgets where a link was pinned that is loaded from there.
+	if err := os.Remove(o.pinned); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
 	}
-	if err == nil || errors.Is(err, os.ErrNotExist) {
-		o.pinned = ""
-		return nil
-	}
-	return err
+	o.pinned = ""
+	return nil
 }
 
 // LoadPinned opens operations that were pinned, by this process or another.
