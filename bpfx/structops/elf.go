@@ -103,7 +103,7 @@ func fromReader(r io.ReaderAt) (_ []*Spec, err error) {
 	return specs, nil
 }
 
-// hide returns the object with the struct_ops sections marked as notes.
+// hide returns the object with the struct_ops sections marked as empty.
 // cilium/ebpf refuses objects with a section .struct_ops, and mixes up the
 // programs of several variables in .struct_ops.link; so it only gets to see the
 // programs and maps.
@@ -113,7 +113,7 @@ func hide(data []byte, f *elf.File) []byte {
 	table := f.ByteOrder.Uint64(data[40:]) // e_shoff
 	for i, sec := range f.Sections {
 		if sec.Name == sectionLink || sec.Name == sectionNoLink {
-			f.ByteOrder.PutUint32(data[table+uint64(i)*size+typ:], uint32(elf.SHT_NOTE))
+			f.ByteOrder.PutUint32(data[table+uint64(i)*size+typ:], uint32(elf.SHT_NOBITS))
 		}
 	}
 	return data
