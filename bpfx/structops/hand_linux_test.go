@@ -91,7 +91,7 @@ func handCases() []handCase {
 		{name: "empty name", rule: RuleName, refused: cc("", whole().Funcs, nil), accepted: cc("b", whole().Funcs, nil)},
 		{name: "name with space", rule: RuleName, refused: cc("bpfx hand", whole().Funcs, nil), accepted: cc("bpfx_.hand", whole().Funcs, nil)},
 		{name: "flags 0x100", rule: RuleFlags, refused: withData("flags", 0x100), accepted: withData("flags", 1)},
-		{name: "flags 0x1f", rule: RuleFlags, refused: withData("flags", 0x40), accepted: withData("flags", 2)},
+		{name: "flags 0x40", rule: RuleFlags, refused: withData("flags", 0x40), accepted: withData("flags", 2)},
 		{name: "owner", rule: RuleZero, refused: withData("owner", uint64(0xffff888000000000)), accepted: withData("owner", 0)},
 		{name: "key", rule: RuleZero, refused: withData("key", 1), accepted: withData("key", 0)},
 		{name: "list", rule: RuleZero, refused: withData("list", []byte{1, 15: 0}), accepted: withData("list", []byte{15: 0})},

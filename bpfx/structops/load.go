@@ -95,7 +95,7 @@ func (o *Ops) newMap() error {
 	o.linked = linked
 	if linked {
 		if err := m.Put(uint32(0), o.value); err != nil {
-			return scope.Join(fmt.Errorf("the kernel refuses the values: %w", err), m.Close())
+			return scope.Join(fmt.Errorf("the kernel refuses the values: %w", notSupported(err)), m.Close())
 		}
 	}
 	id, err := mapID(m)
