@@ -109,7 +109,7 @@ func fromReader(r io.ReaderAt) (_ []*Spec, err error) {
 // programs and maps.
 func hide(data []byte, f *elf.File) []byte {
 	data = bytes.Clone(data)
-	const size, typ = 64, 4 // of Elf64_Shdr, and where its sh_type is
+	const size, typ = 64, 4                // of Elf64_Shdr, and where its sh_type is
 	table := f.ByteOrder.Uint64(data[40:]) // e_shoff
 	for i, sec := range f.Sections {
 		if sec.Name == sectionLink || sec.Name == sectionNoLink {

@@ -38,9 +38,13 @@ func gpl(insns ...asm.Instruction) *ebpf.ProgramSpec {
 // handCases have their counterparts in the kernel's own tests (bpf_tcp_ca.c and
 // its programs in tools/testing/selftests/bpf), named where they are from there.
 func handCases() []handCase {
-	zero := func() *ebpf.ProgramSpec { return gpl(asm.Mov.Imm(asm.R0, 0), asm.Ja.Label("x"), asm.Return().WithSymbol("x")) }
+	zero := func() *ebpf.ProgramSpec {
+		return gpl(asm.Mov.Imm(asm.R0, 0), asm.Ja.Label("x"), asm.Return().WithSymbol("x"))
+	}
 	five := func() *ebpf.ProgramSpec { return gpl(asm.Mov.Imm(asm.R0, 5), asm.Return()) }
-	whole := func() *Spec { return cc("bpfx_hand", funcs{"ssthresh": five(), "undo_cwnd": five(), "cong_avoid": zero()}, nil) }
+	whole := func() *Spec {
+		return cc("bpfx_hand", funcs{"ssthresh": five(), "undo_cwnd": five(), "cong_avoid": zero()}, nil)
+	}
 	with := func(member string, p *ebpf.ProgramSpec) *Spec {
 		return cc("bpfx_hand", funcs{"ssthresh": five(), "undo_cwnd": five(), "cong_avoid": zero(), member: p}, nil)
 	}

@@ -182,4 +182,3 @@ func (o *Ops) drop() error {
 	}
 	return scope.Join(errs...)
 }
-
