@@ -18,6 +18,7 @@ struct tcp_sock {
 	__u32 snd_cwnd_clamp;
 	__u32 snd_ssthresh;
 	__u32 prior_cwnd;
+	__u32 max_packets_out;
 };
 #pragma clang attribute pop
 
@@ -85,6 +86,8 @@ void BPF_PROG(aimd_cong_avoid, struct sock *sk, __u32 ack, __u32 acked)
 	__u32 cwnd = tp->snd_cwnd, clamp = tp->snd_cwnd_clamp, cnt;
 
 	count(CONG_AVOID);
+	if (cwnd >= 2 * tp->max_packets_out)
+		return; /* what isn't used need not grow */
 	if (cwnd < tp->snd_ssthresh) {
 		cwnd += acked; /* slow start */
 	} else {

@@ -2,7 +2,8 @@
 // multiplicative decrease (AIMD), once in Go and once in C.
 //
 // It doubles its window each round trip until the slow start threshold, adds a
-// segment each round trip from there on, and halves it after a loss.
+// segment each round trip from there on, and halves it after a loss. A window
+// of which less than half is used doesn't grow.
 package aimd
 
 import (
@@ -135,6 +136,9 @@ func (b *builder) undo() []asm.Instruction {
 func (b *builder) grow() []asm.Instruction {
 	return []asm.Instruction{
 		b.load(asm.R1, "snd_cwnd"),
+		b.load(asm.R4, "max_packets_out"),
+		asm.LSh.Imm(asm.R4, 1),
+		asm.JGE.Reg(asm.R1, asm.R4, "out"), // what isn't used need not grow
 		b.arg("cong_avoid", asm.R2, "acked"),
 		b.load(asm.R3, "snd_ssthresh"),
 		asm.JGE.Reg(asm.R1, asm.R3, "linear"),
@@ -153,7 +157,7 @@ func (b *builder) grow() []asm.Instruction {
 		asm.JLE.Reg(asm.R1, asm.R4, "set"),
 		asm.Mov.Reg(asm.R1, asm.R4),
 		b.store("snd_cwnd", asm.R1).WithSymbol("set"),
-		asm.Mov.Imm(asm.R0, 0),
+		asm.Mov.Imm(asm.R0, 0).WithSymbol("out"),
 	}
 }
 
