@@ -66,7 +66,7 @@ func TestSVG(t *testing.T) {
 }
 
 func TestNiceMax(t *testing.T) {
-	for most, want := range map[uint32]float64{1: 1, 9: 10, 10: 10, 11: 15, 64: 80, 1000: 1000} {
+	for most, want := range map[uint32]float64{1: 1, 9: 10, 10: 10, 11: 12, 64: 80, 1000: 1000} {
 		if got := niceMax(most); got < want*0.999 || got > want*1.001 {
 			t.Errorf("niceMax(%d) = %v, want %v", most, got, want)
 		}

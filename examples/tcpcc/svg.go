@@ -47,7 +47,7 @@ func drawSVG(curves, swap []curve, long time.Duration) []byte {
 // niceMax returns the end of an axis that shows up to most.
 func niceMax(most uint32) float64 {
 	step := math.Pow(10, math.Floor(math.Log10(float64(most))))
-	for _, m := range []float64{1, 1.5, 2, 3, 4, 5, 6, 8, 10} {
+	for _, m := range []float64{1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10} {
 		if m*step >= float64(most) {
 			return m * step
 		}
@@ -92,11 +92,20 @@ func (p panel) axes() {
 		fmt.Fprintf(p.b, `<path d="M%d %.1fH%d" stroke="#e4e4e4"/><text x="%d" y="%.1f" text-anchor="end">%g</text>`+"\n",
 			marginLeft, p.y(cwnd), pictureWidth-marginRight, marginLeft-8, p.y(cwnd)+4, math.Round(cwnd*10)/10)
 	}
-	for i := range 7 {
-		at := p.long * time.Duration(i) / 6
+	for i := range parts(p.long) + 1 {
+		at := p.long * time.Duration(i) / time.Duration(parts(p.long))
 		fmt.Fprintf(p.b, `<text x="%.1f" y="%d" text-anchor="middle">%.3g s</text>`+"\n", p.x(at), p.top+panelHeight+20, at.Seconds())
 	}
 	fmt.Fprintf(p.b, `<text transform="translate(18 %d) rotate(-90)" text-anchor="middle">congestion window, segments</text>`+"\n", p.top+panelHeight/2)
+}
+
+// parts returns into how many a time is divided on the axis: half seconds, if
+// these are neither too many nor too few.
+func parts(long time.Duration) int {
+	if n := int(long / (500 * time.Millisecond)); n >= 4 && n <= 12 && long%(500*time.Millisecond) == 0 {
+		return n
+	}
+	return 5
 }
 
 // line draws a curve as steps: the window is what it is until it changes.
@@ -107,6 +116,9 @@ func (p panel) line(c curve, colour string) {
 	fmt.Fprintf(p.b, `<path fill="none" stroke="%s" stroke-width="1.8" stroke-linejoin="round" d="M%.1f %.1f`, colour, p.x(c.points[0].at), p.y(float64(c.points[0].cwnd)))
 	last := c.points[0].cwnd
 	for _, pt := range c.points[1:] {
+		if pt.at > p.long {
+			break // the last few come late
+		}
 		if pt.cwnd != last {
 			fmt.Fprintf(p.b, "H%.1fV%.1f", p.x(pt.at), p.y(float64(pt.cwnd)))
 			last = pt.cwnd
