@@ -36,10 +36,10 @@ func (o *Ops) Replace(new *Ops) error {
 }
 
 func (o *Ops) replace(new *Ops) error {
-	switch {
-	case new == nil:
+	switch new {
+	case nil:
 		return errNilOps
-	case new == o:
+	case o:
 		return errSameMap
 	}
 	replacing.Lock()

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -15,7 +16,7 @@ import (
 // TestReplaceRefuses asks for swaps that can't be. That of operations for
 // themselves must never reach the kernel: see UpdateStructOpsLink.
 func TestReplaceRefuses(t *testing.T) {
-	testutil.NeedRoot(t)
+	testutil.NeedVM(t, "swaps that a kernel would not survive if they reached it")
 	testutil.NeedKernel(t, "6.4", "links of struct_ops")
 	o := mustRegister(t, minimal("bpfx_refuse"))
 	same := mustLoad(t, minimal("bpfx_refuse"))
@@ -100,7 +101,7 @@ func TestReplaceWithoutLink(t *testing.T) {
 
 // TestReplaceRace swaps two operations back and forth from many goroutines.
 func TestReplaceRace(t *testing.T) {
-	testutil.NeedRoot(t)
+	testutil.NeedVM(t, "swaps that race")
 	testutil.NeedKernel(t, "6.4", "links of struct_ops")
 	a, b := mustRegister(t, minimal("bpfx_race")), mustLoad(t, minimal("bpfx_race"))
 	var wg sync.WaitGroup
@@ -174,5 +175,63 @@ func TestRegisterRace(t *testing.T) {
 	}
 	if won != 1 {
 		t.Errorf("%d have won, want one", won)
+	}
+}
+
+// TestWrongUpdate asks the kernel itself about what Replace refuses before: maps
+// of another name, and ones that aren't ready (update_wrong and mixed_links of
+// the kernel's own test). That of the same map is left out for good reason.
+func TestWrongUpdate(t *testing.T) {
+	testutil.NeedVM(t, "swaps that the kernel refuses")
+	testutil.NeedKernel(t, "6.4", "links of struct_ops")
+	o := mustRegister(t, minimal("bpfx_wrong"))
+	l, ok := o.link.Link()
+	if !ok {
+		t.Fatal("no link")
+	}
+	noLink := minimal("bpfx_wrong")
+	noLink.NoLink = true
+	for name, new := range map[string]*Ops{"other name": mustLoad(t, minimal("bpfx_name")), "not ready": mustLoad(t, noLink)} {
+		if err := updateLink(l, o.m, new.m); !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("%s: updateLink() = %v, want EINVAL", name, err)
+		}
+	}
+	right, other := mustLoad(t, minimal("bpfx_wrong")), mustLoad(t, minimal("bpfx_wrong"))
+	if err := updateLink(l, other.m, right.m); !errors.Is(err, syscall.EPERM) {
+		t.Errorf("updateLink() from what isn't linked = %v, want EPERM", err)
+	}
+	if _, err := attachMap(mustLoad(t, noLink).m); err == nil {
+		t.Error("a map without BPF_F_LINK is linked")
+	}
+	if err := right.m.Delete(uint32(0)); err == nil {
+		t.Error("a map with BPF_F_LINK is unregistered by its deletion")
+	}
+}
+
+// TestSchedExt registers operations of another type, those of a scheduler.
+func TestSchedExt(t *testing.T) {
+	testutil.NeedRoot(t)
+	typ, err := Lookup("sched_ext_ops")
+	testutil.SkipIfNotSupported(t, err, "sched_ext", "6.12", "CONFIG_SCHED_CLASS_EXT")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testutil.NeedVM(t, "a scheduler for all of the machine")
+	s := &Spec{
+		Type:  typ.Name,
+		Name:  "bpfx_scheduler",
+		Funcs: map[string]*ebpf.ProgramSpec{"running": nothing(), "init": withFlags(returns(0), sleepable)},
+		Data:  map[string]any{"timeout_ms": 5000},
+	}
+	o := mustRegister(t, s)
+	name, err := os.ReadFile("/sys/kernel/sched_ext/root/ops")
+	if err != nil || !strings.HasPrefix(string(name), s.Name) {
+		t.Errorf("the scheduler is %q, %v; want %q", name, err, s.Name)
+	}
+	if err := o.Replace(mustLoad(t, s)); !errors.Is(err, ebpf.ErrNotSupported) {
+		t.Errorf("Replace() of a scheduler = %v, want ErrNotSupported", err)
+	}
+	if err := o.Unregister(); err != nil {
+		t.Error(err)
 	}
 }

@@ -71,7 +71,7 @@ func (r *Rules) Member(name, kernel string) (MemberRule, bool) {
 		return MemberRule{}, false
 	}
 	for _, m := range r.Members {
-		if m.Name == name && atLeast(kernel, m.Since) && !(m.Until != "" && atLeast(kernel, m.Until)) {
+		if m.Name == name && atLeast(kernel, m.Since) && (m.Until == "" || !atLeast(kernel, m.Until)) {
 			return m, true
 		}
 	}

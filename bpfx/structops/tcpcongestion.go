@@ -55,7 +55,7 @@ var TCPCongestionOps = &Rules{
 		{Name: "TCP_CONG_NON_RESTRICTED", Bit: 1 << 0, Doc: "any user may choose it"},
 		{Name: "TCP_CONG_NEEDS_ECN", Bit: 1 << 1, Doc: "connections ask for explicit congestion notification (ECN)"},
 		{Name: "TCP_CONG_NEEDS_ACCECN", Bit: 1 << 2, Since: "6.18", Doc: "connections ask for accurate ECN"},
-		{Name: "TCP_CONG_ECT_1_NEGOTIATION", Bit: 1 << 3, Since: "6.18", Doc: "packets of the handshake are ECT(1)"},
+		{Name: "TCP_CONG_ECT_1_NEGOTIATION", Bit: 1 << 3, Since: "6.18", Doc: "packets of the handshake are ECT(1)"}, //nolint:misspell // ECN-capable transport
 		{Name: "TCP_CONG_NO_FALLBACK_RFC3168", Bit: 1 << 4, Since: "6.18", Doc: "there is no fall back to the older ECN"},
 	},
 }

@@ -159,7 +159,7 @@ func (c *checker) name() {
 // notObjectName reports whether a character may not be in the name of a BPF
 // object (kernel/bpf/syscall.c, bpf_obj_name_cpy).
 func notObjectName(r rune) bool {
-	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '.')
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '.'
 }
 
 // value checks a data member.

@@ -23,7 +23,7 @@ func (m Member) encode(v any) ([]byte, error) {
 		copy(b, rv.String())
 		return b, nil
 	case rv.Kind() == reflect.Slice && rv.Type().Elem().Kind() == reflect.Uint8:
-		if rv.Len() != m.Size && !(m.chars && rv.Len() < m.Size) {
+		if rv.Len() > m.Size || rv.Len() < m.Size && !m.chars {
 			return b, fmt.Errorf("%d bytes for %s, which has %d", rv.Len(), m.decl, m.Size)
 		}
 		copy(b, rv.Bytes())
