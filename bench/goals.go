@@ -7,6 +7,15 @@ type goal struct {
 	ratio float64 // ours may take this much of the peer's time
 	ns    float64 // ours may take this long; 0 for no limit
 	alloc int     // ours may allocate this often; -1 for no limit
+	peer  string  // who the peer is, if not cilium
+}
+
+// against returns who the peer is, as its benchmark's name ends.
+func (g goal) against() string {
+	if g.peer != "" {
+		return g.peer
+	}
+	return peer
 }
 
 // Who does the work, as the names of benchmarks end.
@@ -22,4 +31,8 @@ var goals = []goal{
 	{pkg: "bpfx", name: "Attach/xdp", ratio: 1.03, alloc: -1},
 	{pkg: "bpfx", name: "Run/xdp", ratio: 1.03, alloc: 0},
 	{pkg: "bpfx", name: "Run/tc_with_context", ratio: 1.03, alloc: 1},
+	{pkg: "bpfx/structops", name: "Lookup/tcp_cc", ratio: 1, ns: 50_000, alloc: 0},
+	{pkg: "bpfx/structops", name: "Load/tcp_cc", ratio: 1.05, ns: 650_000, alloc: -1},
+	{pkg: "bpfx/structops", name: "Register/tcp_cc", ratio: 1.05, alloc: -1},
+	{pkg: "bpfx/structops", name: "Throughput/aimd", ratio: 1 / 0.95, alloc: -1, peer: "kernel"},
 }

@@ -70,7 +70,7 @@ func run(o options) (missed int, err error) {
 	}
 	machine(w, o)
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tab, "BENCHMARK\tBPFX\tALLOCS\tCILIUM\tALLOCS\tRATIO\tGOAL\tMET")
+	fmt.Fprintln(tab, "BENCHMARK\tBPFX\tALLOCS\tPEER\tALLOCS\tRATIO\tGOAL\tMET")
 	binaries := make(map[string]string)
 	for _, g := range goals {
 		if !strings.Contains(g.name, o.only) {
@@ -126,7 +126,7 @@ func measure(binary string, g goal, o options) (result, error) {
 	var ours, peers []sample
 	var ratios []float64
 	for round := range o.rounds {
-		who := []string{us, peer}
+		who := []string{us, g.against()}
 		if round%2 == 1 {
 			slices.Reverse(who)
 		}
@@ -138,8 +138,8 @@ func measure(binary string, g goal, o options) (result, error) {
 			}
 			got[name] = s
 		}
-		ours, peers = append(ours, got[us]), append(peers, got[peer])
-		ratios = append(ratios, got[us].ns/got[peer].ns)
+		ours, peers = append(ours, got[us]), append(peers, got[g.against()])
+		ratios = append(ratios, got[us].ns/got[g.against()].ns)
 	}
 	return result{medianSample(ours), medianSample(peers), median(ratios)}, nil
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/internal/nearest"
 )
 
 // fake is a machine: its files by path, with text.
@@ -318,7 +320,7 @@ func FuzzLookSymbol(f *testing.F) {
 	f.Add("x\n \n  \n0 T \n0 T\tx\n0 T x", "")
 	f.Fuzz(func(t *testing.T, text, want string) {
 		l := lookSymbol(strings.Lines(text), want)
-		if l.matches > l.functions || l.matches > 0 && l.nearest != nil || len(l.nearest) > maxNearest {
+		if l.matches > l.functions || l.matches > 0 && l.nearest != nil || len(l.nearest) > nearest.Max {
 			t.Errorf("lookSymbol(%q, %q) = %+v", text, want, l)
 		}
 		for line := range strings.Lines(text) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/internal/nearest"
 )
 
 // noProbes reports whether the kernel was seen to have no probes of a kind,
@@ -82,7 +84,7 @@ func noSymbol(path, want string) *finding {
 			remedy:   "set Address, or use a file that isn't stripped",
 		}
 	}
-	near, functions := newNearest(want), 0
+	near, functions := nearest.New(want), 0
 	for _, s := range append(static, dynamic...) {
 		if elf.ST_TYPE(s.Info) != elf.STT_FUNC || s.Section == elf.SHN_UNDEF {
 			continue
@@ -91,11 +93,11 @@ func noSymbol(path, want string) *finding {
 			return nil
 		}
 		functions++
-		near.add(s.Name, s.Name)
+		near.Add(s.Name, s.Name)
 	}
-	names := near.names()
+	names := near.Names()
 	found := &finding{
-		why:      "the file has no such function" + orNearest(names),
+		why:      "the file has no such function" + nearest.List(names),
 		evidence: []string{path + ": none of " + number(functions, "function") + " is " + want},
 		remedy:   "see its symbols with nm, or set Address",
 	}

@@ -3,6 +3,8 @@ package bpfx
 import (
 	"iter"
 	"strings"
+
+	"github.com/bpfx/go/internal/nearest"
 )
 
 // symbolsFile lists the symbols of the kernel and its modules.
@@ -21,7 +23,7 @@ type lookup struct {
 // lookSymbol looks a function up in the lines of /proc/kallsyms.
 func lookSymbol(kallsyms iter.Seq[string], want string) lookup {
 	var l lookup
-	near := newNearest(want)
+	near := nearest.New(want)
 	for line := range kallsyms {
 		kind, name, ok := parseSymbol(line)
 		if !ok {
@@ -37,14 +39,14 @@ func lookSymbol(kallsyms iter.Seq[string], want string) lookup {
 		case match:
 			l.data = true
 		case isFunction && !strings.HasPrefix(name, "__pfx_"): // padding before functions
-			near.add(plain, name)
+			near.Add(plain, name)
 		}
 		if isFunction {
 			l.functions++
 		}
 	}
 	if l.matches == 0 {
-		l.nearest = near.names()
+		l.nearest = near.Names()
 	}
 	return l
 }
@@ -94,7 +96,7 @@ func (m *machine) noFunction(want string) (*finding, lookup) {
 		return nil, l
 	}
 	f := &finding{
-		why:      "no function of that name" + orNearest(l.nearest),
+		why:      "no function of that name" + nearest.List(l.nearest),
 		evidence: []string{symbolsFile + ": none of " + number(l.functions, "function") + " is " + want},
 		remedy:   "name a function of " + symbolsFile,
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
+
+	"github.com/bpfx/go/internal/nearest"
 )
 
 // noTarget explains that a program can't be loaded for its AttachTo.
@@ -68,7 +70,7 @@ func (m *machine) noTraceable(want string, err error) *finding {
 // noneWithPrefix explains that the kernel has no function prefix+want, by
 // which it names things of a kind. nil if it has it, or doesn't tell.
 func (m *machine) noneWithPrefix(prefix, want, kind string, r *requirement) *finding {
-	near, all, known := newNearest(want), 0, false
+	near, all, known := nearest.New(want), 0, false
 	for line := range m.lines(symbolsFile) {
 		known = true
 		_, name, _ := parseSymbol(line)
@@ -80,7 +82,7 @@ func (m *machine) noneWithPrefix(prefix, want, kind string, r *requirement) *fin
 			return nil
 		}
 		all++
-		near.add(name, name)
+		near.Add(name, name)
 	}
 	if !known {
 		return nil
@@ -88,9 +90,9 @@ func (m *machine) noneWithPrefix(prefix, want, kind string, r *requirement) *fin
 	if all == 0 {
 		return m.lacks(r, kind+"s")
 	}
-	names := near.names()
+	names := near.Names()
 	f := &finding{
-		why:      "no such " + kind + orNearest(names),
+		why:      "no such " + kind + nearest.List(names),
 		evidence: []string{symbolsFile + ": none of " + number(all, kind) + " is " + want},
 		remedy:   "choose one of grep " + prefix + " " + symbolsFile,
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/internal/nearest"
 )
 
 // tracepointFailed explains an error of attaching to the event group/name.
@@ -31,7 +33,7 @@ func (m *machine) noEvent(group, name string) *finding {
 	}
 	file := dir + "/available_events"
 	want, events := group+"/"+name, 0
-	near, elsewhere, groups := newNearest(want), []string(nil), false
+	near, elsewhere, groups := nearest.New(want), []string(nil), false
 	for line := range m.lines(file) {
 		g, n, _ := strings.Cut(strings.TrimSpace(line), ":")
 		if g == group && n == name {
@@ -42,7 +44,7 @@ func (m *machine) noEvent(group, name string) *finding {
 		}
 		groups = groups || g == group
 		events++
-		near.add(g+"/"+n, g+"/"+n)
+		near.Add(g+"/"+n, g+"/"+n)
 	}
 	if events == 0 {
 		// A locked down kernel has tracefs without files in it.
@@ -53,10 +55,10 @@ func (m *machine) noEvent(group, name string) *finding {
 			return withoutOption(option, where)
 		}
 	}
-	names := append(elsewhere, near.names()...)
-	names = names[:min(len(names), maxNearest)]
+	names := append(elsewhere, near.Names()...)
+	names = names[:min(len(names), nearest.Max)]
 	f := &finding{
-		why:      "no such tracepoint" + orNearest(names),
+		why:      "no such tracepoint" + nearest.List(names),
 		evidence: []string{file + ": none of " + number(events, "event") + " is " + group + ":" + name},
 		remedy:   "choose one of " + file,
 	}

@@ -56,10 +56,13 @@ func (s *Store) Release() {
 	s.cache, s.modules = nil, ""
 }
 
-// listing returns the names of the modules that have BTF with the inode of
-// each, which changes when a module is loaded again.
-func (s *Store) listing() string {
-	entries, err := os.ReadDir(s.dir)
+// listing is what changes when modules come or go.
+func (s *Store) listing() string { return Listing(s.dir) }
+
+// Listing returns the names of the modules that have BTF in a directory, with
+// the inode of each, which changes when a module is loaded again.
+func Listing(dir string) string {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err.Error() // as good as a listing: it changes when it becomes readable
 	}

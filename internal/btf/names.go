@@ -25,16 +25,10 @@ type header struct {
 // candidate. It looks at the strings alone, so it takes a hundredth of the time
 // of decoding the types.
 func Names(raw []byte, prefix string) ([]string, error) {
-	var h header
-	if err := binary.Read(bytes.NewReader(raw), binary.NativeEndian, &h); err != nil {
-		return nil, fmt.Errorf("read BTF header: %w", err)
+	_, table, err := sections(raw)
+	if err != nil {
+		return nil, err
 	}
-	from := uint64(h.HdrLen) + uint64(h.StrOff)
-	to := from + uint64(h.StrLen)
-	if h.Magic != 0xeb9f || to > uint64(len(raw)) {
-		return nil, errors.New("not BTF of this machine, or cut short")
-	}
-	table := raw[from:to]
 	var names []string
 	for start := []byte("\x00" + prefix); ; {
 		i := bytes.Index(table, start)
@@ -51,4 +45,24 @@ func Names(raw []byte, prefix string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil
+}
+
+// sections returns the types and the strings of raw BTF.
+func sections(raw []byte) (types, strs []byte, err error) {
+	var h header
+	if err := binary.Read(bytes.NewReader(raw), binary.NativeEndian, &h); err != nil {
+		return nil, nil, fmt.Errorf("read BTF header: %w", err)
+	}
+	part := func(off, size uint32) []byte {
+		from := uint64(h.HdrLen) + uint64(off)
+		if to := from + uint64(size); to <= uint64(len(raw)) {
+			return raw[from:to]
+		}
+		return nil
+	}
+	types, strs = part(h.TypeOff, h.TypeLen), part(h.StrOff, h.StrLen)
+	if h.Magic != 0xeb9f || types == nil || strs == nil {
+		return nil, nil, errors.New("not BTF of this machine, or cut short")
+	}
+	return types, strs, nil
 }

@@ -10,12 +10,6 @@ import "unsafe"
 // /proc besides, which takes longer than loading a small program.
 func ProgID(fd int) (uint32, error) {
 	var info struct{ typ, id uint32 }
-	attr := struct { // union bpf_attr.info
-		fd   uint32
-		len  uint32
-		info Pointer
-	}{uint32(fd), uint32(unsafe.Sizeof(info)), Pointer{p: unsafe.Pointer(&info)}}
-	const cmd = 15 // BPF_OBJ_GET_INFO_BY_FD
-	err := bpf(cmd, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	err := objInfo(fd, unsafe.Pointer(&info), unsafe.Sizeof(info))
 	return info.id, err
 }

@@ -23,6 +23,16 @@ func NeedRoot(tb testing.TB) {
 	}
 }
 
+// NeedVM skips tb outside of a VM of vmtest. It is for what would do harm to the
+// machine if the code under test were wrong.
+func NeedVM(tb testing.TB, what string) {
+	tb.Helper()
+	NeedRoot(tb)
+	if os.Getenv("BPFX_VMTEST") == "" {
+		tb.Skipf("skipping %s: only in a VM (go run ./vmtest)", what)
+	}
+}
+
 // NeedKernel skips tb on kernels older than since, a version such as "6.6".
 // It is for what older kernels don't refuse, but do in another way;
 // SkipIfNotSupported is for the rest.

@@ -1,4 +1,5 @@
-package bpfx
+// Package nearest finds the names that are most like one that was mistyped.
+package nearest
 
 import (
 	"cmp"
@@ -6,8 +7,8 @@ import (
 	"strings"
 )
 
-// nearest collects the names that are most like one that was asked for.
-type nearest struct {
+// Search collects the names that are most like one that was asked for.
+type Search struct {
 	want  string
 	limit int // how many letters may differ
 	found []candidate
@@ -19,16 +20,17 @@ type candidate struct {
 	distance int // 0: a copy of the function that the compiler made
 }
 
-// maxNearest is how many names are shown.
-const maxNearest = 3
+// Max is how many names are shown.
+const Max = 3
 
-func newNearest(want string) *nearest {
-	return &nearest{want: want, limit: min(3, max(1, len(want)/4))}
+// New starts a search for names like want.
+func New(want string) *Search {
+	return &Search{want: want, limit: min(3, max(1, len(want)/4))}
 }
 
-// add compares name with the one that was asked for. shown is what to show for
+// Add compares name with the one that was asked for. shown is what to show for
 // it.
-func (n *nearest) add(name, shown string) {
+func (n *Search) Add(name, shown string) {
 	if strings.HasPrefix(name, n.want) && isCopy(name[len(n.want):]) {
 		n.found = append(n.found, candidate{strings.Clone(shown), 0})
 		return
@@ -52,8 +54,8 @@ func isCopy(suffix string) bool {
 	return false
 }
 
-// names returns the names that differ least, a few of them at most.
-func (n *nearest) names() []string {
+// Names returns the names that differ least, a few of them at most.
+func (n *Search) Names() []string {
 	slices.SortFunc(n.found, func(a, b candidate) int {
 		// A cold part is never what was meant if there is anything else.
 		cold := func(c candidate) int { return strings.Index(c.name+".cold", ".cold") - len(c.name) }
@@ -61,7 +63,7 @@ func (n *nearest) names() []string {
 	})
 	var names []string
 	for _, c := range slices.CompactFunc(n.found, func(a, b candidate) bool { return a.name == b.name }) {
-		if len(names) < maxNearest && c.distance == n.found[0].distance {
+		if len(names) < Max && c.distance == n.found[0].distance {
 			names = append(names, c.name)
 		}
 	}
@@ -70,7 +72,7 @@ func (n *nearest) names() []string {
 
 // distance returns how many letters of name must be put in, taken out or
 // replaced to get the one that was asked for, or more than the limit.
-func (n *nearest) distance(name string) int {
+func (n *Search) distance(name string) int {
 	if n.row[0] == nil {
 		n.row[0], n.row[1] = make([]int, len(n.want)+1), make([]int, len(n.want)+1)
 	}
@@ -104,8 +106,8 @@ func (n *nearest) distance(name string) int {
 	return before[len(n.want)]
 }
 
-// orNearest returns names as "(nearest: a, b)", and "" if there are none.
-func orNearest(names []string) string {
+// List returns names as "(nearest: a, b)", and "" if there are none.
+func List(names []string) string {
 	if len(names) == 0 {
 		return ""
 	}

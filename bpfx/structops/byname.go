@@ -1,0 +1,144 @@
+package structops
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+
+	"github.com/bpfx/go/internal/scope"
+)
+
+// UnregisterByName unregisters the operations of that name, whoever has
+// registered them: those that a process without links has left behind, and
+// those that a pin or another process holds. Sockets that use them keep them.
+//
+// Returns an error wrapping [os.ErrNotExist] if BPF has registered none of that
+// name, and [ebpf.ErrNotSupported] if they are held by a link and the kernel
+// can't detach it, which takes Linux 6.11. Requires CAP_SYS_ADMIN.
+func UnregisterByName(name string) error {
+	if err := unregisterByName(name); err != nil {
+		return fmt.Errorf("unregister struct_ops %q: %w", name, err)
+	}
+	return nil
+}
+
+func unregisterByName(name string) error {
+	if name == "" {
+		return errors.New("empty name")
+	}
+	done := false
+	err := eachMap(func(m *ebpf.Map, t *Type, value []byte) error {
+		if t.nameOf(value) != name {
+			return nil
+		}
+		state, _, err := readState(m)
+		if err != nil {
+			return err
+		}
+		switch state {
+		case stateInUse:
+			if err := m.Delete(uint32(0)); err != nil {
+				return err
+			}
+			done = true
+		case stateReady:
+			n, err := detachLinks(m)
+			if err != nil {
+				return err
+			}
+			done = done || n > 0
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if !done {
+		return fmt.Errorf("BPF has registered none of that name: %w", os.ErrNotExist)
+	}
+	return nil
+}
+
+// detachLinks detaches the links that use a map.
+func detachLinks(m *ebpf.Map) (n int, err error) {
+	id, err := mapID(m)
+	if err != nil {
+		return 0, err
+	}
+	var failed error
+	err = eachLink(func(l link.Link, uses ebpf.MapID) bool {
+		if uses != id {
+			return true
+		}
+		if failed = l.Detach(); failed != nil {
+			return false
+		}
+		n++
+		return true
+	})
+	if errors.Is(failed, syscall.EOPNOTSUPP) || errors.Is(failed, ebpf.ErrNotSupported) {
+		failed = fmt.Errorf("a link holds them, which can be detached from Linux 6.11 on: remove its pin or end the process: %w", notSupported(failed))
+	}
+	return n, scope.Join(err, failed)
+}
+
+// eachMap calls fn with every struct_ops map of the kernel, its type and value.
+// Maps that go meanwhile are left out.
+func eachMap(fn func(*ebpf.Map, *Type, []byte) error) error {
+	for id := ebpf.MapID(0); ; {
+		next, err := ebpf.MapGetNextID(id)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		id = next
+		m, err := ebpf.NewMapFromID(id)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		err = nil
+		if m.Type() == ebpf.StructOpsMap {
+			// One that can't be identified is of a module that went meanwhile.
+			if t, value, e := identify(m); e == nil {
+				err = fn(m, t, value)
+			}
+		}
+		if err := scope.Join(err, m.Close()); err != nil {
+			return err
+		}
+	}
+}
+
+// holder says who has a name.
+func holder(t *Type, name string) string {
+	who := "the kernel or one of its modules"
+	// Where maps can't be listed, it stays at that.
+	_ = eachMap(func(m *ebpf.Map, other *Type, value []byte) error {
+		if other.Name != t.Name || t.nameOf(value) != name {
+			return nil
+		}
+		state, _, err := readState(m)
+		id, idErr := mapID(m)
+		if err != nil || idErr != nil {
+			return nil
+		}
+		held := state == stateInUse
+		if state == stateReady {
+			err = eachLink(func(_ link.Link, uses ebpf.MapID) bool { held = uses == id; return !held })
+		}
+		if held && err == nil {
+			who = fmt.Sprintf("struct_ops map %d (UnregisterByName takes it away)", id)
+		}
+		return nil
+	})
+	return fmt.Sprintf("%s: %q", who, name)
+}

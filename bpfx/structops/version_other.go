@@ -1,0 +1,5 @@
+//go:build !linux
+
+package structops
+
+func kernelVersion() string { return "" }
