@@ -4,17 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 
 	"github.com/bpfx/go/bpfx"
+	"github.com/bpfx/go/bpfx/structops"
 	"github.com/bpfx/go/bpfx/testpkt"
-	kbtf "github.com/bpfx/go/internal/btf"
 )
 
 // abilities are what programs can do besides being attached.
@@ -90,30 +88,16 @@ func iterate() (detail string, err error) {
 
 // structOps lists the kinds of kernel interfaces that programs can implement.
 func structOps() (detail string, err error) {
-	const prefix = "bpf_struct_ops_"
-	raw, err := os.ReadFile("/sys/kernel/btf/vmlinux")
+	types, err := structops.Types()
 	if err != nil {
 		return "", err
-	}
-	names, err := kbtf.Names(raw, prefix)
-	if err != nil {
-		return "", err
-	}
-	kernel, err := btf.LoadKernelSpec()
-	if err != nil {
-		return "", err
-	}
-	var types []string
-	for _, name := range names {
-		// The last member is the type itself (kernel/bpf/bpf_struct_ops.c).
-		var s *btf.Struct
-		of := strings.TrimPrefix(name, prefix)
-		if kernel.TypeByName(name, &s) == nil && len(s.Members) > 1 && s.Members[len(s.Members)-1].Type.TypeName() == of {
-			types = append(types, of)
-		}
 	}
 	if len(types) == 0 {
 		return "", errors.New("this kernel has none")
 	}
-	return strings.Join(types, ", "), nil
+	names := make([]string, len(types))
+	for i, t := range types {
+		names[i] = t.Name
+	}
+	return strings.Join(names, ", "), nil
 }
