@@ -22,4 +22,10 @@ var goals = []goal{
 	{pkg: "bpfx", name: "Attach/xdp", ratio: 1.03, alloc: -1},
 	{pkg: "bpfx", name: "Run/xdp", ratio: 1.03, alloc: 0},
 	{pkg: "bpfx", name: "Run/tc_with_context", ratio: 1.03, alloc: 1},
+	{pkg: "bpfx/tailcall", name: "LoadChain/34", ratio: 1.3, alloc: -1},
+	{pkg: "bpfx/tailcall", name: "Set/constant", ratio: 1.05, alloc: 2},
+	{pkg: "bpfx/tailcall", name: "Set/variable", ratio: 1.05, alloc: 2},
+	{pkg: "bpfx/tailcall", name: "Hops/33", ratio: 1.05, alloc: -1},
+	{pkg: "bpfx/tailcall", name: "Check/straight", ratio: 1, ns: 1_000_000, alloc: -1},
+	{pkg: "bpfx/tailcall", name: "Check/branches", ratio: 1, ns: 1_000_000, alloc: -1},
 }
