@@ -77,8 +77,8 @@ func (m *model) loadInto(c *core) error {
 }
 
 // calleesFirst returns the programs in slots, those that are called before
-// those that call, as far as that goes. A slot that is filled before its callers
-// are loaded takes the kernel a tenth of the time: there are no calls to patch.
+// those that call, as far as that goes: the kernel patches calls faster while it
+// loads the program that makes them than when a slot is filled.
 func (m *model) calleesFirst() []*node {
 	order := make([]*node, 0, len(m.programs))
 	seen := make(map[*node]bool, len(m.programs))
