@@ -35,4 +35,10 @@ var goals = []goal{
 	{pkg: "bpfx/structops", name: "Load/tcp_cc", ratio: 1.05, ns: 650_000, alloc: -1},
 	{pkg: "bpfx/structops", name: "Register/tcp_cc", ratio: 1.05, alloc: -1},
 	{pkg: "bpfx/structops", name: "Throughput/aimd", ratio: 1 / 0.95, alloc: -1, peer: "kernel"},
+	{pkg: "bpfx/tailcall", name: "LoadChain/34", ratio: 1.3, alloc: -1},
+	{pkg: "bpfx/tailcall", name: "Set/constant", ratio: 1.05, alloc: 2},
+	{pkg: "bpfx/tailcall", name: "Set/variable", ratio: 1.05, alloc: 2},
+	{pkg: "bpfx/tailcall", name: "Hops/33", ratio: 1.05, alloc: -1},
+	{pkg: "bpfx/tailcall", name: "Check/straight", ratio: 1, ns: 1_000_000, alloc: -1},
+	{pkg: "bpfx/tailcall", name: "Check/branches", ratio: 1, ns: 1_000_000, alloc: -1},
 }

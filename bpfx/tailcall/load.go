@@ -57,38 +57,73 @@ func (m *model) loadInto(c *core) error {
 		la.max = la.m.MaxEntries()
 		c.arrays = append(c.arrays, la)
 	}
-	for i, n := range m.programs {
+	for i, n := range m.programs[:m.roots] {
 		p, err := c.load(n)
 		if err != nil {
-			return m.placed(n, err)
+			return err
 		}
-		switch {
-		case i == 0:
-			c.entry = p
-		case i < m.roots:
+		if i == 0 {
+			c.entry = p // the arrays' owner: it is loaded first
+		} else {
 			c.others = append(c.others, p)
 		}
 	}
-	for k, a := range m.arrays {
-		for _, i := range a.order {
-			if err := c.put(c.arrays[k], i, a.slots[i].loaded); err != nil {
-				return err
-			}
+	for _, n := range m.calleesFirst() {
+		if err := m.loadSlots(c, n); err != nil {
+			return err
 		}
 	}
 	return c.hold()
 }
 
-// placed adds to an error of loading n where n was to go.
-func (m *model) placed(n *node, err error) error {
-	for _, a := range m.arrays {
+// calleesFirst returns the programs in slots, those that are called before
+// those that call, as far as that goes: the kernel patches calls faster while it
+// loads the program that makes them than when a slot is filled.
+func (m *model) calleesFirst() []*node {
+	order := make([]*node, 0, len(m.programs))
+	seen := make(map[*node]bool, len(m.programs))
+	var visit func(*node)
+	visit = func(n *node) {
+		if seen[n] {
+			return
+		}
+		seen[n] = true
+		for i := range n.calls {
+			n.calls[i].targets(func(_ uint32, t *node) bool {
+				visit(t)
+				return true
+			})
+		}
+		if n.loaded == nil {
+			order = append(order, n)
+		}
+	}
+	for _, n := range m.programs {
+		visit(n)
+	}
+	return order
+}
+
+// loadSlots loads a program and puts it into its slots.
+func (m *model) loadSlots(c *core, n *node) error {
+	var p *bpfx.Program
+	for k, a := range m.arrays {
 		for _, i := range a.order {
-			if a.slots[i] == n {
-				return fmt.Errorf("array %q, slot %d: %w", a.name, i, err)
+			if a.slots[i] != n {
+				continue
+			}
+			if p == nil {
+				var err error
+				if p, err = c.load(n); err != nil {
+					return fmt.Errorf("array %q, slot %d: %w", a.name, i, err)
+				}
+			}
+			if err := c.put(c.arrays[k], i, p); err != nil {
+				return err
 			}
 		}
 	}
-	return err
+	return nil
 }
 
 // load loads a program with the chain's maps in place of their names.
