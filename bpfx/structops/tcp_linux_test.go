@@ -313,3 +313,24 @@ func TestUseTCPCCPermission(t *testing.T) {
 		}))
 	}
 }
+
+// TestMapReplacements has two congestion controls share a map.
+func TestMapReplacements(t *testing.T) {
+	testutil.Netns(t)
+	first := mustAIMD(t, "bpfx_first", false)
+	s, err := aimd.FromC("bpfx_second")
+	needNoError(t, err)
+	s.MapReplacements = first.Maps
+	needNoError(t, structops.WithRegistered(s, func(second *structops.Ops) error {
+		client, server := connect(t)
+		needNoError(t, structops.UseTCPCC(client, second.Name()))
+		move(t, client, server, 1<<20)
+		if n := called(t, first, aimd.CongAvoid); n == 0 || n != called(t, second, aimd.CongAvoid) {
+			t.Errorf("the first counts %d calls, the second %d", n, called(t, second, aimd.CongAvoid))
+		}
+		return nil
+	}))
+	if called(t, first, aimd.Init) != 1 {
+		t.Error("the map isn't the first one's any more")
+	}
+}
