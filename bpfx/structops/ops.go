@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"syscall"
 
 	"github.com/cilium/ebpf"
 
@@ -200,7 +201,11 @@ func (o *Ops) unregister() error {
 		return l.Close()
 	}
 	o.inUse = false
-	return o.m.Delete(uint32(0))
+	err := o.m.Delete(uint32(0))
+	if errors.Is(err, syscall.EINPROGRESS) || errors.Is(err, os.ErrNotExist) {
+		return nil // somebody else has done it
+	}
+	return err
 }
 
 // Close unregisters the operations unless they are pinned, and closes the
