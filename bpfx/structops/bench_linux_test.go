@@ -2,6 +2,7 @@ package structops_test
 
 import (
 	"io"
+	"os"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -189,4 +190,19 @@ func BenchmarkThroughput(b *testing.B) {
 			b.Fatal(err)
 		}
 	})
+}
+
+// BenchmarkTypes reads the BTF of the kernel and its modules, as the first
+// Lookup does.
+func BenchmarkTypes(b *testing.B) {
+	vmlinux, err := os.ReadFile("/sys/kernel/btf/vmlinux")
+	if err != nil {
+		b.Skip("skipping: needs the kernel's BTF:", err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := structops.ParseTypes(vmlinux, ""); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -92,10 +92,10 @@ func (f *flow) note(i int) {
 	switch {
 	case op.Class().IsJump() && op.JumpOp() == asm.Exit:
 		f.unset = f.unset || !in.r0
-	case op.Class() == asm.LdXClass && in.tags[ins.Src] == ctx && ins.Offset >= 0:
+	case op.Class() == asm.LdXClass && in.tag(ins.Src) == ctx && ins.Offset >= 0:
 		f.maxArg = max(f.maxArg, int(ins.Offset)/8)
 	case op.Class().IsJump() && (op.JumpOp() == asm.JEq || op.JumpOp() == asm.JNE) && op.Source() == asm.ImmSource:
-		if t := in.tags[ins.Dst]; t >= argTag {
+		if t := in.tag(ins.Dst); t >= argTag {
 			f.compares[int(t-argTag)] = append(f.compares[int(t-argTag)], ins.Constant)
 		}
 	}
@@ -156,6 +156,14 @@ func (r *regs) join(in regs) bool {
 	return *r != old
 }
 
+// tag returns what a register holds.
+func (r *regs) tag(reg asm.Register) uint8 {
+	if int(reg) < len(r.tags) {
+		return r.tags[reg]
+	}
+	return other // no such register
+}
+
 // step is what an instruction does to the registers.
 func (r *regs) step(ins *asm.Instruction) {
 	op := ins.OpCode
@@ -178,7 +186,7 @@ func (r *regs) step(ins *asm.Instruction) {
 	case class.IsStore():
 	case class == asm.LdXClass:
 		tag := uint8(other)
-		if int(ins.Src) < len(r.tags) && r.tags[ins.Src] == ctx && ins.Offset >= 0 && ins.Offset < 8*12 && ins.Offset%8 == 0 {
+		if r.tag(ins.Src) == ctx && ins.Offset >= 0 && ins.Offset < 8*12 && ins.Offset%8 == 0 {
 			tag = argTag + uint8(ins.Offset/8)
 		}
 		write(ins.Dst, tag)
@@ -186,12 +194,12 @@ func (r *regs) step(ins *asm.Instruction) {
 		tag := uint8(other)
 		switch op.ALUOp() {
 		case asm.Mov:
-			if op.Source() == asm.RegSource && int(ins.Src) < len(r.tags) && ins.Offset == 0 {
-				tag = r.tags[ins.Src]
+			if op.Source() == asm.RegSource && ins.Offset == 0 { // others extend a sign
+				tag = r.tag(ins.Src)
 			}
 		case asm.LSh, asm.RSh, asm.And: // how 32 bits are cut out
-			if int(ins.Dst) < len(r.tags) && r.tags[ins.Dst] >= argTag && op.Source() == asm.ImmSource {
-				tag = r.tags[ins.Dst]
+			if t := r.tag(ins.Dst); t >= argTag && op.Source() == asm.ImmSource {
+				tag = t
 			}
 		}
 		write(ins.Dst, tag)

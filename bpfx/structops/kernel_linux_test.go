@@ -237,6 +237,9 @@ func TestNil(t *testing.T) {
 	if err := o.Close(); err != nil {
 		t.Errorf("Close() of nil = %v", err)
 	}
+	if o.Type() != nil || o.Name() != "" || o.ID() != 0 {
+		t.Error("nil has a type, name or id")
+	}
 	if o.Registered() || o.String() != "nil operations" {
 		t.Errorf("nil is registered, or %q", o)
 	}

@@ -3,6 +3,7 @@ package structops
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 
 	"github.com/cilium/ebpf"
@@ -84,11 +85,10 @@ func (o *Ops) loadPrograms() error {
 // newMap makes the map. One that is registered by a link is filled now, which
 // doesn't register it; others are registered when they are.
 func (o *Ops) newMap() error {
-	name := o.spec.Name
-	if len(name) > 15 {
-		name = name[:15]
+	if o.value == nil {
+		return errors.New("its programs aren't at hand: Load it anew")
 	}
-	m, linked, err := createMap(o.typ, name, !o.spec.NoLink)
+	m, linked, err := createMap(o.typ, objectName(o.spec.Name), !o.spec.NoLink)
 	if err != nil {
 		return err
 	}
@@ -107,6 +107,17 @@ func (o *Ops) newMap() error {
 	}
 	o.m, o.id = m, id
 	return nil
+}
+
+// objectName makes a name that a BPF object may have.
+func objectName(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if notObjectName(r) {
+			return '_'
+		}
+		return r
+	}, name)
+	return name[:min(15, len(name))]
 }
 
 func mapID(m *ebpf.Map) (ebpf.MapID, error) {

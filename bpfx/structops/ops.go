@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"syscall"
 
 	"github.com/cilium/ebpf"
 
@@ -53,10 +54,20 @@ type Ops struct {
 }
 
 // Type returns the type of the operations.
-func (o *Ops) Type() *Type { return o.typ }
+func (o *Ops) Type() *Type {
+	if o == nil {
+		return nil
+	}
+	return o.typ
+}
 
 // Name returns the name of the operations: what sockets ask for.
-func (o *Ops) Name() string { return o.spec.Name }
+func (o *Ops) Name() string {
+	if o == nil {
+		return ""
+	}
+	return o.spec.Name
+}
 
 // String returns type and name, for people.
 func (o *Ops) String() string {
@@ -68,6 +79,9 @@ func (o *Ops) String() string {
 
 // ID returns the id of the map that the operations are in.
 func (o *Ops) ID() ebpf.MapID {
+	if o == nil {
+		return 0
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.id
@@ -187,7 +201,11 @@ func (o *Ops) unregister() error {
 		return l.Close()
 	}
 	o.inUse = false
-	return o.m.Delete(uint32(0))
+	err := o.m.Delete(uint32(0))
+	if errors.Is(err, syscall.EINPROGRESS) || errors.Is(err, os.ErrNotExist) {
+		return nil // somebody else has done it
+	}
+	return err
 }
 
 // Close unregisters the operations unless they are pinned, and closes the

@@ -142,6 +142,15 @@ func TestUnregisterByName(t *testing.T) {
 	if available(t, "bpfx_left") {
 		t.Error("it is registered after UnregisterByName")
 	}
+	s := minimal("bpfx_taken")
+	s.NoLink = true
+	o := mustRegister(t, s)
+	if err := UnregisterByName("bpfx_taken"); err != nil {
+		t.Error(err)
+	}
+	if err := o.Close(); err != nil {
+		t.Errorf("Close() of what is unregistered already = %v", err)
+	}
 	if err := UnregisterByName(""); err == nil {
 		t.Error("UnregisterByName of an empty name works")
 	}

@@ -67,7 +67,6 @@ func move(tb testing.TB, from io.Writer, to io.Reader, n int) {
 // mustAIMD loads the congestion control that is written in Go, or in C.
 func mustAIMD(tb testing.TB, name string, fromC bool) *structops.Ops {
 	tb.Helper()
-	testutil.NeedRoot(tb)
 	write := aimd.Spec
 	if fromC {
 		write = aimd.FromC
@@ -76,6 +75,13 @@ func mustAIMD(tb testing.TB, name string, fromC bool) *structops.Ops {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return mustOps(tb, s)
+}
+
+// mustOps loads a spec for the time of the test.
+func mustOps(tb testing.TB, s *structops.Spec) *structops.Ops {
+	tb.Helper()
+	testutil.NeedRoot(tb)
 	o, err := structops.Load(s)
 	if err != nil {
 		tb.Fatal(err)
@@ -125,12 +131,16 @@ func needNoError(tb testing.TB, err error) {
 // link, counts its callbacks, and closes it while the connection uses it.
 func TestTraffic(t *testing.T) {
 	for _, tt := range []struct {
-		name  string
-		fromC bool
-	}{{"go", false}, {"c", true}} {
+		name   string
+		spec   func(string) (*structops.Spec, error)
+		noLink bool
+	}{{"go", aimd.Spec, false}, {"c", aimd.FromC, false}, {"no_link", aimd.Spec, true}} {
 		t.Run(tt.name, func(t *testing.T) {
 			testutil.Netns(t)
-			o := mustAIMD(t, "bpfx_traffic", tt.fromC)
+			s, err := tt.spec("bpfx_traffic")
+			needNoError(t, err)
+			s.NoLink = tt.noLink
+			o := mustOps(t, s)
 			needNoError(t, o.Register())
 			client, server := connect(t)
 			if n := users(t, o); n != 0 {
@@ -154,6 +164,9 @@ func TestTraffic(t *testing.T) {
 				t.Errorf("TCPInfo() = %+v after 4 MB", stats)
 			}
 
+			if !o.Registered() {
+				t.Error("it isn't registered")
+			}
 			// Unregistered while it is in use: the connection goes on.
 			needNoError(t, o.Unregister())
 			wantCC(t, client, o.Name())
@@ -311,5 +324,26 @@ func TestUseTCPCCPermission(t *testing.T) {
 			}
 			return nil
 		}))
+	}
+}
+
+// TestMapReplacements has two congestion controls share a map.
+func TestMapReplacements(t *testing.T) {
+	testutil.Netns(t)
+	first := mustAIMD(t, "bpfx_first", false)
+	s, err := aimd.FromC("bpfx_second")
+	needNoError(t, err)
+	s.MapReplacements = first.Maps
+	needNoError(t, structops.WithRegistered(s, func(second *structops.Ops) error {
+		client, server := connect(t)
+		needNoError(t, structops.UseTCPCC(client, second.Name()))
+		move(t, client, server, 1<<20)
+		if n := called(t, first, aimd.CongAvoid); n == 0 || n != called(t, second, aimd.CongAvoid) {
+			t.Errorf("the first counts %d calls, the second %d", n, called(t, second, aimd.CongAvoid))
+		}
+		return nil
+	}))
+	if called(t, first, aimd.Init) != 1 {
+		t.Error("the map isn't the first one's any more")
 	}
 }

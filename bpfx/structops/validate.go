@@ -135,9 +135,6 @@ func (c *checker) needs() {
 func (c *checker) name() {
 	m, ok := c.t.Member("name")
 	if !ok || !m.chars {
-		if c.s.Name != "" && strings.IndexFunc(c.s.Name, notObjectName) >= 0 {
-			c.report("", RuleName, "map name %q has other characters than A-Z a-z 0-9 _ .", c.s.Name)
-		}
 		return
 	}
 	if v, set := c.s.Data["name"]; set {

@@ -85,7 +85,7 @@ func (d *demo) run(w io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := d.send(d.each / 2); err != nil {
+	if err := d.sendUntilCalled(before); err != nil {
 		return err
 	}
 	for _, f := range []*flow{stays, moves, fresh} {
@@ -114,6 +114,28 @@ func (d *demo) send(long time.Duration) error {
 		}
 	}
 	return nil
+}
+
+// sendUntilCalled sends for half the time, and longer if a connection just
+// waits for a timer after a loss: both versions are to be seen at work.
+func (d *demo) sendUntilCalled(before []uint64) error {
+	for range 20 {
+		if err := d.send(d.each / 2); err != nil {
+			return err
+		}
+		old, err := calls(d.old)
+		if err != nil {
+			return err
+		}
+		new, err := calls(d.new)
+		if err != nil {
+			return err
+		}
+		if old[aimd.CongAvoid] > before[aimd.CongAvoid] && new[aimd.CongAvoid] > 0 {
+			return nil
+		}
+	}
+	return nil // report says who is missing
 }
 
 // report makes sure that each connection was served by the version that it

@@ -142,8 +142,9 @@ func Main(m *testing.M) {
 }
 
 func run(m *testing.M) int {
+	// A fuzzer's workers run beside the process that has the lock.
 	if os.Geteuid() != 0 || slices.Contains(os.Args, "-test.fuzzworker") {
-		return m.Run() // fuzzing: the parent, which waits for this one, has the lock
+		return m.Run()
 	}
 	if err := ownMounts(); err != nil {
 		fmt.Fprintln(os.Stderr, "make a mount namespace:", err)

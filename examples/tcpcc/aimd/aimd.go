@@ -17,7 +17,7 @@ import (
 	"github.com/bpfx/go/bpfx/structops"
 )
 
-//go:generate clang -O2 -g -Wall -Werror -target bpfel -I/usr/include/x86_64-linux-gnu -c aimd.c -o aimd_bpfel.o
+//go:generate clang -O2 -g -Wall -Werror -fdebug-compilation-dir . -target bpfel -I/usr/include/x86_64-linux-gnu -c aimd.c -o aimd_bpfel.o
 //go:generate llvm-strip -g aimd_bpfel.o
 
 //go:embed aimd_bpfel.o
