@@ -333,3 +333,30 @@ func TestFromELFLoads(t *testing.T) {
 		}
 	}
 }
+
+// TestFromELFManyLoads loads both variables of an object, a hundred loads in
+// all: never does one get a program of the other.
+func TestFromELFManyLoads(t *testing.T) {
+	testutil.NeedRoot(t)
+	for range 50 {
+		specs, err := FromELF(pairObject)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, ssthresh := range []string{"alpha_ssthresh", "beta_ssthresh"} {
+			err := With(specs[i], func(o *Ops) error {
+				info, err := o.Programs["ssthresh"].Info()
+				if err != nil {
+					return err
+				}
+				if _, init := o.Programs["init"]; info.Name != ssthresh || init != (i == 1) {
+					t.Errorf("%s has %q, and init: %v", specs[i].Variable, info.Name, init)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

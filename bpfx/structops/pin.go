@@ -65,12 +65,17 @@ func (o *Ops) unpin() error {
 	if o.pinned == "" {
 		return nil
 	}
-	// cilium/ebpf forgets where a link was pinned that is loaded from there.
-	if err := os.Remove(o.pinned); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	var err error
+	if o.link != nil {
+		err = o.link.Unpin()
+	} else {
+		err = o.m.Unpin()
 	}
-	o.pinned = ""
-	return nil
+	if err == nil || errors.Is(err, os.ErrNotExist) {
+		o.pinned = ""
+		return nil
+	}
+	return err
 }
 
 // LoadPinned opens operations that were pinned, by this process or another.

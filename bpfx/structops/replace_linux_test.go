@@ -53,7 +53,13 @@ func TestReplaceRefuses(t *testing.T) {
 	if !o.Registered() || !available(t, "bpfx_refuse") {
 		t.Error("it isn't registered any more")
 	}
-	// Another Ops of the same map, by way of a pin.
+}
+
+// TestReplacePinned swaps operations that two Ops stand for, by way of a pin.
+func TestReplacePinned(t *testing.T) {
+	testutil.NeedVM(t, "swaps that a kernel would not survive if they reached it")
+	testutil.NeedKernel(t, "6.4", "links of struct_ops")
+	o, same := mustRegister(t, minimal("bpfx_refuse")), mustLoad(t, minimal("bpfx_refuse"))
 	path := testutil.BPFFS(t) + "/link"
 	if err := o.Pin(path); err != nil {
 		t.Fatal(err)

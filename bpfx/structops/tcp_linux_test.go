@@ -167,28 +167,34 @@ func TestTraffic(t *testing.T) {
 			if !o.Registered() {
 				t.Error("it isn't registered")
 			}
-			// Unregistered while it is in use: the connection goes on.
-			needNoError(t, o.Unregister())
-			wantCC(t, client, o.Name())
-			move(t, client, server, 1<<20)
-			if n := users(t, o); n != 1 {
-				t.Errorf("Users() after Unregister = %d, want 1", n)
-			}
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-			defer cancel()
-			if err := o.WaitUnused(ctx); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("WaitUnused() with a user = %v, want that it waits", err)
-			}
-			needNoError(t, structops.UseTCPCC(client, "reno"))
-			ctx, cancel = context.WithTimeout(context.Background(), testutil.Patience)
-			defer cancel()
-			needNoError(t, o.WaitUnused(ctx))
-			if n := called(t, o, aimd.Release); n != 1 {
-				t.Errorf("release was called %d times, want once", n)
-			}
-			move(t, client, server, 1<<20)
+			leave(t, o, client, server)
 		})
 	}
+}
+
+// leave unregisters operations that a connection uses: it goes on until it is
+// told otherwise.
+func leave(t *testing.T, o *structops.Ops, client, server *net.TCPConn) {
+	t.Helper()
+	needNoError(t, o.Unregister())
+	wantCC(t, client, o.Name())
+	move(t, client, server, 1<<20)
+	if n := users(t, o); n != 1 {
+		t.Errorf("Users() after Unregister = %d, want 1", n)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if err := o.WaitUnused(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("WaitUnused() with a user = %v, want that it waits", err)
+	}
+	needNoError(t, structops.UseTCPCC(client, "reno"))
+	ctx, cancel = context.WithTimeout(context.Background(), testutil.Patience)
+	defer cancel()
+	needNoError(t, o.WaitUnused(ctx))
+	if n := called(t, o, aimd.Release); n != 1 {
+		t.Errorf("release was called %d times, want once", n)
+	}
+	move(t, client, server, 1<<20)
 }
 
 // TestCloseInUse closes operations that a socket uses.
