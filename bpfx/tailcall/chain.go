@@ -193,7 +193,8 @@ func (c *Chain) Variable(name string) *ebpf.Variable {
 
 // Set puts p into a slot, in place of what is there: at no moment is the slot
 // empty. p stays the caller's; it may be closed, since the slot keeps it in the
-// kernel. What it replaces stays open until Close if it is the chain's.
+// kernel. What it replaces stays open until Close if it is the chain's. What p
+// calls is not checked: Swap does that.
 //
 // The kernel takes microseconds for a slot that is called with a variable
 // index, some more for one that is called with a constant: it rewrites the

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/cilium/ebpf"
 )
 
 // check returns all findings.
@@ -49,10 +51,13 @@ func (m *model) checkMaps(n *node) {
 		return
 	}
 	for _, id := range n.code.refs {
-		if id.name == "" || m.array(id.name) != nil || m.spec.mapSpec(id.name) != nil {
-			continue
+		switch s := m.spec.mapSpec(id.name); {
+		case id.name == "" || m.array(id.name) != nil:
+		case s == nil:
+			m.aboutProgram(Error, MissingMap, n, "", "it refers to map %q, which is neither an array of the chain nor in Collection", id.name)
+		case s.Type == ebpf.ProgramArray:
+			m.aboutProgram(Error, MissingMap, n, "", "it refers to program array %q of Collection, which is not in Nested", id.name)
 		}
-		m.aboutProgram(Error, MissingMap, n, "", "it refers to map %q, which is neither an array of the chain nor in Collection", id.name)
 	}
 }
 
@@ -99,7 +104,7 @@ func (m *model) checkVariable(n *node, e *edge) {
 	}
 	holes, all := a.holes(e.lo, min(e.hi, a.max-1))
 	switch {
-	case all && a.filled(e.lo, min(e.hi, a.max-1)) == 0:
+	case all:
 		m.aboutCall(Error, EmptySlot, n, e, -1, "tail call always falls through: all slots that it may call are empty")
 	case e.hi < a.max && holes != "":
 		m.aboutCall(Warning, EmptySlot, n, e, -1, "tail call with an index from %d to %d may fall through: %s", e.lo, e.hi, holes)
@@ -109,16 +114,6 @@ func (m *model) checkVariable(n *node, e *edge) {
 	if e.hi >= a.max {
 		m.aboutCall(Hint, OutOfRange, n, e, -1, "tail call falls through if its index is over %d", a.max-1)
 	}
-}
-
-// filled returns how many slots from lo to hi have a program.
-func (a *arrayModel) filled(lo, hi uint32) (n int) {
-	for _, i := range a.order {
-		if i >= lo && i <= hi {
-			n++
-		}
-	}
-	return n
 }
 
 // holes lists the slots from lo to hi that are empty and not optional, for

@@ -2,6 +2,7 @@ package tailcall_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -68,6 +69,33 @@ func TestFindings(t *testing.T) {
 		}},
 		{"missing map", &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(0)), asm.Instructions{asm.LoadMapPtr(asm.R1, 0).WithReference("counts")}), Slots: slots(last)}, []string{
 			`error: program "entry": it refers to map "counts", which is neither an array of the chain nor in Collection`,
+		}},
+		{"array of the collection", &tailcall.Spec{
+			Map: "jump", Entry: xdp("entry", 0, call("jump", to(0)), call("other", to(0))), Slots: slots(last),
+			Collection: &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{"other": {Type: ebpf.ProgramArray, KeySize: 4, ValueSize: 4, MaxEntries: 1}}},
+		}, []string{
+			`error: program "entry": it refers to program array "other" of Collection, which is not in Nested`,
+			`warning: program "entry", instruction 10: tail call through an array that isn't one of the chain: whether it falls through can't be checked`,
+		}},
+		{"sizes", &tailcall.Spec{
+			Map: "jump", Entry: xdp("entry", 0, call("jump", to(0))), Slots: slots(last),
+			Collection: &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{"jump": {Type: ebpf.ProgramArray, KeySize: 8, ValueSize: 4, MaxEntries: 1}}},
+		}, []string{
+			`error: array "jump": keys of 8 and values of 4 bytes: a program array has 4 and 4`,
+		}},
+		{"device and override", &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(0)), asm.Instructions{asm.FnOverrideReturn.Call()}), Slots: slots(
+			&ebpf.ProgramSpec{Name: "bound", Type: ebpf.XDP, Flags: 1 << 6, License: "GPL"},
+		)}, []string{
+			`error: program "bound", array "jump": it is bound to a device: the kernel takes no such program in an array, nor for a caller`,
+			`error: program "entry", array "jump": it calls bpf_override_return: the kernel takes no such program in an array, nor for a caller`,
+		}},
+		{"names", &tailcall.Spec{Map: "jump", Entry: xdp("same", 0, call("jump", to(0))), Others: []*ebpf.ProgramSpec{xdp("same", 0, call("jump", to(3)))}, Slots: slots(
+			xdp("same", 0, call("jump", to(4))), xdp("", 0, call("jump", to(5))),
+		)}, []string{
+			`error: program "jump[1]", instruction 5, array "jump": tail call of slot 5 falls through: the array has 2 slots`,
+			`error: program "same (jump[0])", instruction 5, array "jump": tail call of slot 4 falls through: the array has 2 slots`,
+			`error: program "same (other 1)", instruction 5, array "jump": tail call of slot 3 falls through: the array has 2 slots`,
+			`warning: program "jump[1]", array "jump", slot 1: no call leads here from the entry`,
 		}},
 		{"types", &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(0))), Slots: slots(
 			&ebpf.ProgramSpec{Name: "tc", Type: ebpf.SchedCLS, License: "GPL"},
@@ -174,5 +202,66 @@ warning: program "drop", array "verdicts", slot 0: no call leads here from the e
 hint: program "entry", instruction 8: several tail calls were joined in one: about three times slower than one with a constant index each; bpf_tail_call_static keeps them apart`
 	if diff := cmp.Diff(want, s.Findings().String()); diff != "" {
 		t.Errorf("Findings() (-want +got):\n%s", diff)
+	}
+}
+
+// TestVariable tells what is found of calls whose index varies.
+func TestVariable(t *testing.T) {
+	byte0 := asm.LoadMem(asm.R3, asm.R6, 0, asm.Byte)
+	a, b := xdp("a", 0), xdp("b", 0)
+	const slow = `hint: program "entry", instruction %d, array "jump": tail call with %s: about three times slower than one with a constant index`
+	for _, tt := range []struct {
+		name  string
+		max   uint32
+		slots []tailcall.Slot
+		index asm.Instructions
+		want  []string
+	}{
+		{"all are filled", 2, slots(a, b), asm.Instructions{byte0, asm.And.Imm(asm.R3, 1)}, []string{
+			fmt.Sprintf(slow, 6, "an index from 0 to 1"),
+		}},
+		{"one is empty", 2, slots(a), asm.Instructions{byte0, asm.And.Imm(asm.R3, 1)}, []string{
+			`warning: program "entry", instruction 6, array "jump": tail call with an index from 0 to 1 may fall through: slot 1 is empty`,
+			fmt.Sprintf(slow, 6, "an index from 0 to 1"),
+		}},
+		{"optional", 4, []tailcall.Slot{{Index: 0, Optional: true}, {Index: 1, Program: a}, {Index: 2, Optional: true}, {Index: 3, Optional: true, Program: b}}, asm.Instructions{byte0, asm.And.Imm(asm.R3, 3)}, []string{
+			fmt.Sprintf(slow, 6, "an index from 0 to 3"),
+		}},
+		{"gaps", 64, []tailcall.Slot{{Index: 3, Program: a}, {Index: 5, Program: a}, {Index: 9, Program: a}, {Index: 20, Program: b}, {Index: 40, Program: b}}, asm.Instructions{byte0, asm.And.Imm(asm.R3, 63)}, []string{
+			`warning: program "entry", instruction 6, array "jump": tail call with an index from 0 to 63 may fall through: 59 slots are empty: 0-2, 4, 6-8, 10-19, ...`,
+			fmt.Sprintf(slow, 6, "an index from 0 to 63"),
+		}},
+		{"none is filled", 4, nil, asm.Instructions{byte0, asm.And.Imm(asm.R3, 1)}, []string{
+			`error: program "entry", instruction 6, array "jump": tail call always falls through: all slots that it may call are empty`,
+			fmt.Sprintf(slow, 6, "an index from 0 to 1"),
+		}},
+		{"beyond", 2, slots(a, b), asm.Instructions{byte0, asm.Add.Imm(asm.R3, 2)}, []string{
+			`error: program "entry", instruction 6, array "jump": tail call with an index from 2 to 257 always falls through: the array has 2 slots`,
+			`warning: program "a", array "jump", slot 0: no call leads here from the entry`,
+			`warning: program "b", array "jump", slot 1: no call leads here from the entry`,
+			fmt.Sprintf(slow, 6, "an index from 2 to 257"),
+		}},
+		{"any", 3, slots(a, b), asm.Instructions{asm.LoadMem(asm.R3, asm.R6, 0, asm.Word)}, []string{
+			`hint: program "entry", instruction 5, array "jump": tail call with a variable index may fall through: slot 2 is empty`,
+			`hint: program "entry", instruction 5, array "jump": tail call falls through if its index is over 2`,
+			fmt.Sprintf(slow, 5, "a variable index"),
+		}},
+		{"perhaps a circle", 1, slots(xdp("again", 0, call("jump", asm.LoadMem(asm.R3, asm.R6, 0, asm.Word)))), asm.Instructions{to(0)}, []string{
+			`hint: program "again": tail calls in a circle (again): their indices vary, so it may never happen`,
+			`hint: program "again", instruction 5, array "jump": tail call falls through if its index is over 0`,
+			`hint: program "again", instruction 5, array "jump": tail call with a variable index: about three times slower than one with a constant index`,
+		}},
+		{"circle", 1, slots(xdp("again", 0, call("jump", asm.LoadMem(asm.R3, asm.R6, 0, asm.Byte), asm.And.Imm(asm.R3, 0)), call("jump", asm.LoadMem(asm.R3, asm.R6, 0, asm.Word)))), asm.Instructions{to(0)}, []string{
+			`warning: program "again": tail calls in a circle (again): the kernel stops it after 33 calls, and the last one falls through, unless the programs end it before`,
+			`hint: program "again", instruction 11, array "jump": tail call falls through if its index is over 0`,
+			`hint: program "again", instruction 11, array "jump": tail call with a variable index: about three times slower than one with a constant index`,
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &tailcall.Spec{Map: "jump", MaxEntries: tt.max, Entry: xdp("entry", 0, call("jump", tt.index...)), Slots: tt.slots}
+			if diff := cmp.Diff(strings.Join(tt.want, "\n"), s.Findings().String()); diff != "" {
+				t.Errorf("Findings() (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

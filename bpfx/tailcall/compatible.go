@@ -29,13 +29,15 @@ func (m *model) users(a *arrayModel) (list []*node) {
 	for _, n := range a.slots {
 		in[n] = true
 	}
-	for _, n := range m.programs {
+	for _, n := range slices.Concat(m.programs[:m.roots], m.calleesFirst()) {
 		calls := slices.ContainsFunc(n.calls, func(e edge) bool { return e.array == a })
 		if calls || in[n] {
 			list = append(list, n)
 		}
 	}
-	return list
+	isNew := func(n *node) bool { return n.loaded == nil }
+	fresh := slices.DeleteFunc(slices.Clone(list), func(n *node) bool { return !isNew(n) })
+	return append(slices.DeleteFunc(list, isNew), fresh...)
 }
 
 // checkOwner reports programs that the kernel refuses in a, or refuses to load

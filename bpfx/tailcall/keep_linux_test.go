@@ -218,6 +218,60 @@ func TestPin(t *testing.T) {
 	}
 }
 
+// TestPinNested pins a chain with several arrays and entries.
+func TestPinNested(t *testing.T) {
+	testutil.NeedRoot(t)
+	dir := filepath.Join(testutil.BPFFS(t), "chain")
+	s := &tailcall.Spec{
+		Map: "jump", Entry: xdp("entry", 0, call("jump", to(0))),
+		Others: []*ebpf.ProgramSpec{xdp("second", 0, call("verdicts", to(1)))},
+		Slots:  slots(xdp("parse", 0, call("verdicts", to(0)))),
+		Nested: []tailcall.Array{{Map: "verdicts", Slots: slots(xdp("drop", 1), xdp("pass", 2))}},
+	}
+	c := mustLoad(t, s)
+	want := c.Graph().String()
+	a, err := c.Entry().Attach(hookOf(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Pin(dir); err != nil {
+		t.Fatal(err)
+	}
+	if names := list(t, dir); !slices.Equal(names, []string{"array_jump", "entry", "link_0", "nested_verdicts", "other_0"}) {
+		t.Errorf("Pin() made %v", names)
+	}
+	again, err := tailcall.LoadPinned(dir)
+	again = mustChain(t, again, err)
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := c.Unpin(); err != nil {
+		t.Error(err)
+	}
+	if names := list(t, dir); len(names) > 0 {
+		t.Errorf("after Unpin there are %v", names)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	wantReturn(t, again.Entry(), 1)
+	wantReturn(t, again.Others()[0], 2)
+	if n := again.Nested("verdicts"); n == nil || n.Len() != 2 {
+		t.Fatalf("Nested() = %v", n)
+	}
+	// The kernel's copies of the programs give the same graph.
+	if got := again.Graph().String(); got != want {
+		t.Errorf("Graph() = %s\nwant %s", got, want)
+	}
+}
+
+// hookOf returns an XDP hook in a network namespace of its own.
+func hookOf(tb testing.TB) bpfx.Hook {
+	tb.Helper()
+	testutil.Netns(tb)
+	return bpfx.XDP{Interface: "lo"}
+}
+
 // TestPinRefused has pins fail, and sees that none stays.
 func TestPinRefused(t *testing.T) {
 	testutil.NeedRoot(t)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/cilium/ebpf"
 
@@ -82,24 +83,24 @@ func (m *model) loadInto(c *core) error {
 func (m *model) calleesFirst() []*node {
 	order := make([]*node, 0, len(m.programs))
 	seen := make(map[*node]bool, len(m.programs))
-	var visit func(*node)
-	visit = func(n *node) {
+	var visit func(*node, bool)
+	visit = func(n *node, root bool) {
 		if seen[n] {
 			return
 		}
 		seen[n] = true
 		for i := range n.calls {
 			n.calls[i].targets(func(_ uint32, t *node) bool {
-				visit(t)
+				visit(t, slices.Contains(m.programs[:m.roots], t))
 				return true
 			})
 		}
-		if n.loaded == nil {
+		if !root {
 			order = append(order, n)
 		}
 	}
-	for _, n := range m.programs {
-		visit(n)
+	for i, n := range m.programs {
+		visit(n, i < m.roots)
 	}
 	return order
 }

@@ -166,6 +166,46 @@ func TestNested(t *testing.T) {
 	}
 }
 
+// TestVariableOfChain reads a global variable that a stage counts in.
+func TestVariableOfChain(t *testing.T) {
+	count := asm.Instructions{
+		asm.LoadMapValue(asm.R1, 0, 0).WithReference(".bss"),
+		asm.Mov.Imm(asm.R2, 1),
+		asm.AddAtomic.Mem(asm.R1, asm.R2, asm.DWord, 0),
+	}
+	s := &tailcall.Spec{
+		Map: "jump", Entry: xdp("entry", 0, call("jump", to(0))), Slots: slots(xdp("count", 1, count)),
+		Collection: &ebpf.CollectionSpec{
+			Maps: map[string]*ebpf.MapSpec{".bss": {
+				Name: ".bss", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1,
+				Contents: []ebpf.MapKV{{Key: uint32(0), Value: make([]byte, 8)}},
+			}},
+			Variables: map[string]*ebpf.VariableSpec{"runs": {Name: "runs", SectionName: ".bss", Value: make([]byte, 8)}},
+		},
+		Options: &ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{LogLevel: ebpf.LogLevelStats}},
+	}
+	c := mustLoad(t, s)
+	wantReturn(t, c.Entry(), 1)
+	v := c.Variable("runs")
+	if v == nil || c.Variable("other") != nil {
+		t.Fatalf("Variable(runs) = %v", v)
+	}
+	var n uint64
+	if err := c.Map(".bss").Lookup(uint32(0), &n); err != nil || n != 1 {
+		t.Errorf("counted %d, %v, want 1", n, err)
+	}
+	if c.Entry().VerifierLog == "" {
+		t.Error("Options.Programs was not used")
+	}
+
+	// The same chain with the map of another.
+	s.Options = &ebpf.CollectionOptions{MapReplacements: map[string]*ebpf.Map{".bss": c.Map(".bss"), "unknown": c.Map("jump")}}
+	wantReturn(t, mustLoad(t, s).Entry(), 1)
+	if err := c.Map(".bss").Lookup(uint32(0), &n); err != nil || n != 2 {
+		t.Errorf("counted %d, %v, want 2", n, err)
+	}
+}
+
 // TestLoadFails has each step of loading fail. TestMain sees that nothing is
 // left open.
 func TestLoadFails(t *testing.T) {

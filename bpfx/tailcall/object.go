@@ -74,7 +74,7 @@ func (o *object) chain() (*Spec, error) {
 	}
 	for _, name := range sortedKeys(o.opts.Slots) {
 		if o.find(name) < 0 {
-			return nil, fmt.Errorf("Slots names array %q: it has %s", name, list(o.arrayNames()))
+			return nil, fmt.Errorf("no array %q, which Slots names: it has %s", name, list(o.arrayNames()))
 		}
 	}
 	entry, err := o.entry()

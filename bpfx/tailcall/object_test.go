@@ -79,7 +79,7 @@ func TestFromCollectionSpecFails(t *testing.T) {
 		{"empty", &ebpf.CollectionSpec{}, tailcall.ObjectOptions{}, "no program arrays"},
 		{"entry", mustObject(t), tailcall.ObjectOptions{Entry: "start"}, `Entry: no program "start": it has drop, entry, `},
 		{"others", mustObject(t), tailcall.ObjectOptions{Others: []string{"start"}}, `Others: no program "start"`},
-		{"array", mustObject(t), tailcall.ObjectOptions{Slots: map[string]map[uint32]string{"stage": {0: "tcp"}}}, `Slots names array "stage": it has stages and verdicts`},
+		{"array", mustObject(t), tailcall.ObjectOptions{Slots: map[string]map[uint32]string{"stage": {0: "tcp"}}}, `no array "stage", which Slots names: it has stages and verdicts`},
 		{"slot", mustObject(t), tailcall.ObjectOptions{Slots: map[string]map[uint32]string{"stages": {0: "start"}}}, `array "stages": slot 0: no program "start"`},
 		{"no entry", without(func(c *ebpf.CollectionSpec) { delete(c.Programs, "entry") }), tailcall.ObjectOptions{}, "no program outside of slots makes tail calls: set Entry"},
 		{"initialiser", without(func(c *ebpf.CollectionSpec) { c.Maps["stages"].Contents[0].Value = 1 }), tailcall.ObjectOptions{}, `array "stages": initialiser 0: 1 isn't the name`},

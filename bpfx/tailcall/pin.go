@@ -67,7 +67,13 @@ func (c *core) pin(dir string) error {
 			if err := a.Pin(path); err != nil {
 				return err
 			}
-			c.pins = append(c.pins, a.Unpin)
+			c.pins = append(c.pins, func() error {
+				err := a.Unpin()
+				if errors.Is(err, os.ErrClosed) {
+					err = os.Remove(path) // the pin outlives the attachment
+				}
+				return err
+			})
 			n++
 		}
 	}

@@ -43,8 +43,11 @@ func (c *Chain) swap(specs map[uint32]*ebpf.ProgramSpec) error {
 			return &SlotError{c.array.name, i, specs[i].Name, c.array.outOfRange()}
 		}
 	}
-	m := c.model(c.array, specs)
-	if err := c.spec.refuse(m.check()); err != nil {
+	before := c.model(nil, nil).check()
+	found := slices.DeleteFunc(c.model(c.array, specs).check(), func(f *Finding) bool {
+		return slices.ContainsFunc(before, func(g *Finding) bool { return *f == *g }) // not of these programs' making
+	})
+	if err := c.spec.refuse(found); err != nil {
 		return err
 	}
 	fresh := make(map[*ebpf.ProgramSpec]*bpfx.Program)

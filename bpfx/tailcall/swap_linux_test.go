@@ -47,6 +47,26 @@ func TestSwap(t *testing.T) {
 	}
 }
 
+// TestSwapAfterClear swaps although another slot is empty: only what Swap makes
+// worse is refused.
+func TestSwapAfterClear(t *testing.T) {
+	c := mustLoad(t, row(3))
+	if err := c.Clear(2); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Swap(map[uint32]*ebpf.ProgramSpec{0: xdp("again", 0, call("jump", to(1)))}); err != nil {
+		t.Error(err)
+	}
+	wantReturn(t, c.Entry(), 2)
+	if err := c.Swap(map[uint32]*ebpf.ProgramSpec{0: xdp("again", 0, call("jump", to(2)))}); err == nil {
+		t.Error("Swap() of a program that calls an empty slot = nil")
+	}
+	if err := c.Swap(map[uint32]*ebpf.ProgramSpec{2: xdp("end", 7)}); err != nil {
+		t.Error(err)
+	}
+	wantReturn(t, c.Entry(), 7)
+}
+
 // TestSwapFails has each step of Swap fail, and sees that nothing changed.
 func TestSwapFails(t *testing.T) {
 	testutil.NeedRoot(t)

@@ -161,7 +161,7 @@ func branch(op asm.JumpOp, v value, c uint64) (taken, not value, canTake, canNot
 		default:
 			rest = between(lo, hi)
 		}
-		if taken, not, canTake, canNot = constant(c), rest, in, !(lo == c && hi == c); op == asm.JNE {
+		if taken, not, canTake, canNot = constant(c), rest, in, lo != c || hi != c; op == asm.JNE {
 			taken, not, canTake, canNot = not, taken, canNot, canTake
 		}
 	case asm.JGT, asm.JLE:
