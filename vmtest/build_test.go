@@ -50,7 +50,7 @@ func TestParseOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := [][]string{{"6.1", "6.12"}, {"./a", "./b/..."}, {"ls", "--", "-l"}}
-	if diff := cmp.Diff(want, [][]string{o.kernels, o.packages, o.command}); diff != "" || o.jobs != 3 || o.timeout != 5*time.Minute {
+	if diff := cmp.Diff(want, [][]string{o.kernels, o.packages, o.command}); diff != "" || o.jobs != 3 || o.timeout != 10*time.Minute {
 		t.Errorf("parseOptions = %+v (-want +got):\n%s", o, diff)
 	}
 	for _, args := range []string{

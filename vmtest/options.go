@@ -62,7 +62,7 @@ func parseOptions(args []string, out io.Writer) (*options, error) {
 	f.BoolVar(&o.upgrade, "upgrade", false, "setup: fetch newer kernels of cached series, too")
 	f.StringVar(&o.kvm, "kvm", "auto", "auto, on or off; auto tries whether KVM can boot a kernel")
 	f.IntVar(&o.jobs, "j", 2, "`VMs` at a time")
-	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "time limit of each package, or of the command")
+	f.DurationVar(&o.timeout, "timeout", 10*time.Minute, "time limit of each package, or of the command")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
