@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
+
+	"github.com/bpfx/go/internal/part"
 )
 
 // LoadELF loads one program of an object file, with the maps and global
@@ -44,13 +46,13 @@ func loadELF(r io.ReaderAt, object, program string) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("object %s: %w", object, err)
 	}
-	part := usedBy(spec, name)
-	for _, m := range sortedKeys(part.Maps) {
-		if part.Maps[m].Type == ebpf.ProgramArray {
+	need := usedBy(spec, name)
+	for _, m := range sortedKeys(need.Maps) {
+		if need.Maps[m].Type == ebpf.ProgramArray {
 			return nil, fmt.Errorf("object %s: program %q makes tail calls through %q: make a chain of the file with package tailcall, or load all of it with LoadCollection", object, name, m)
 		}
 	}
-	c, err := LoadCollection(part, nil)
+	c, err := LoadCollection(need, nil)
 	if err != nil {
 		return nil, fmt.Errorf("object %s: %w", object, err)
 	}
@@ -97,35 +99,14 @@ func programList(spec *ebpf.CollectionSpec, names []string) string {
 // usedBy returns the part of spec that program name needs: itself, the maps it
 // refers to, the maps that those hold, and the variables in them.
 func usedBy(spec *ebpf.CollectionSpec, name string) *ebpf.CollectionSpec {
-	part := &ebpf.CollectionSpec{
+	need := &ebpf.CollectionSpec{
 		Programs:  map[string]*ebpf.ProgramSpec{name: spec.Programs[name]},
 		Maps:      make(map[string]*ebpf.MapSpec),
 		Variables: make(map[string]*ebpf.VariableSpec),
 		Types:     spec.Types,
 		ByteOrder: spec.ByteOrder,
 	}
-	var add func(string)
-	add = func(name string) {
-		m := spec.Maps[name]
-		if m == nil || part.Maps[name] != nil {
-			return
-		}
-		part.Maps[name] = m
-		for _, kv := range m.Contents {
-			if inner, ok := kv.Value.(string); ok {
-				add(inner)
-			}
-		}
-	}
-	for _, ins := range spec.Programs[name].Instructions {
-		if ins.IsLoadFromMap() {
-			add(ins.Reference())
-		}
-	}
-	for name, v := range spec.Variables {
-		if part.Maps[v.SectionName] != nil {
-			part.Variables[name] = v
-		}
-	}
-	return part
+	part.AddMapsOf(need, spec, spec.Programs[name])
+	part.AddVariables(need, spec)
+	return need
 }

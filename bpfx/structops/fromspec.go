@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
+
+	"github.com/bpfx/go/internal/part"
 )
 
 // FromCollectionSpec returns a Spec for each struct_ops map of a collection,
@@ -126,29 +129,10 @@ func isChars(t btf.Type) bool {
 // with their variables.
 func useMaps(s *Spec, coll *ebpf.CollectionSpec) {
 	s.Maps, s.Variables = make(map[string]*ebpf.MapSpec), make(map[string]*ebpf.VariableSpec)
-	var add func(string)
-	add = func(name string) {
-		m := coll.Maps[name]
-		if m == nil || s.Maps[name] != nil || m.Type == ebpf.StructOpsMap {
-			return
-		}
-		s.Maps[name] = m
-		for _, kv := range m.Contents {
-			if inner, ok := kv.Value.(string); ok {
-				add(inner)
-			}
-		}
-	}
+	need := &ebpf.CollectionSpec{Maps: s.Maps, Variables: s.Variables}
 	for _, p := range s.Funcs {
-		for i := range p.Instructions {
-			if ins := &p.Instructions[i]; ins.IsLoadFromMap() {
-				add(ins.Reference())
-			}
-		}
+		part.AddMapsOf(need, coll, p)
 	}
-	for name, v := range coll.Variables {
-		if s.Maps[v.SectionName] != nil {
-			s.Variables[name] = v
-		}
-	}
+	maps.DeleteFunc(s.Maps, func(_ string, m *ebpf.MapSpec) bool { return m.Type == ebpf.StructOpsMap })
+	part.AddVariables(need, coll)
 }

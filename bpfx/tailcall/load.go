@@ -9,6 +9,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"github.com/bpfx/go/bpfx"
+	"github.com/bpfx/go/internal/part"
 	"github.com/bpfx/go/internal/scope"
 )
 
@@ -172,7 +173,7 @@ func (c *core) mapByName(name string) *ebpf.Map { return (&Chain{core: c}).Map(n
 
 // maps returns what of the collection the programs need, and the arrays.
 func (m *model) maps() *ebpf.CollectionSpec {
-	part := &ebpf.CollectionSpec{Maps: make(map[string]*ebpf.MapSpec), Variables: make(map[string]*ebpf.VariableSpec)}
+	need := &ebpf.CollectionSpec{Maps: make(map[string]*ebpf.MapSpec), Variables: make(map[string]*ebpf.VariableSpec)}
 	for _, a := range m.arrays {
 		spec := &ebpf.MapSpec{Name: a.name, Type: ebpf.ProgramArray, KeySize: 4, ValueSize: 4}
 		if s := m.spec.mapSpec(a.name); s != nil {
@@ -180,37 +181,20 @@ func (m *model) maps() *ebpf.CollectionSpec {
 			spec.Contents = nil
 		}
 		spec.MaxEntries = a.max
-		part.Maps[a.name] = spec
+		need.Maps[a.name] = spec
 	}
 	coll := m.spec.Collection
 	if coll == nil {
-		return part
+		return need
 	}
-	part.Types, part.ByteOrder = coll.Types, coll.ByteOrder
-	var add func(string)
-	add = func(name string) {
-		s := coll.Maps[name]
-		if s == nil || part.Maps[name] != nil {
-			return
-		}
-		part.Maps[name] = s
-		for _, kv := range s.Contents {
-			if inner, ok := kv.Value.(string); ok {
-				add(inner)
-			}
-		}
-	}
+	need.Types, need.ByteOrder = coll.Types, coll.ByteOrder
 	for _, n := range m.programs {
 		for _, id := range n.code.refs {
-			add(id.name)
+			part.AddMap(need, coll, id.name)
 		}
 	}
-	for name, v := range coll.Variables {
-		if part.Maps[v.SectionName] != nil {
-			part.Variables[name] = v
-		}
-	}
-	return part
+	part.AddVariables(need, coll)
+	return need
 }
 
 // mapOptions returns Options for the maps of part.
