@@ -18,16 +18,6 @@ import (
 	"github.com/bpfx/go/internal/testutil"
 )
 
-// needInitialPIDs skips tb in a container, where it can't know its own PIDs.
-func needInitialPIDs(tb testing.TB) {
-	tb.Helper()
-	testutil.NeedRoot(tb)
-	// PROC_PID_INIT_INO of include/linux/proc_ns.h
-	if ns, err := os.Readlink("/proc/self/ns/pid"); err != nil || ns != "pid:[4026531836]" {
-		tb.Skipf("skipping filters: needs the initial PID namespace, this is %s (%v; try outside of the container)", ns, err)
-	}
-}
-
 // getsidHook is a place that calls of getsid come by.
 type getsidHook struct {
 	name    string
@@ -66,7 +56,7 @@ func getsidSymbol() string {
 // A filter counts what its process, thread and CPUs do and nothing else; the
 // same program without one, attached to the same hook, counts all.
 func TestFilter(t *testing.T) {
-	needInitialPIDs(t)
+	testutil.NeedInitialPIDs(t)
 	a, b, other := newThread(t), newThread(t), newProcess(t)
 	cpus := allowedCPUs(t)
 	first, last := cpus[0], cpus[len(cpus)-1]
@@ -174,7 +164,7 @@ func getsidEvent(t *testing.T, pid int) int {
 
 // Why filters exist: a perf event of one process runs its program for all.
 func TestPerfEventIgnoresPID(t *testing.T) {
-	needInitialPIDs(t)
+	testutil.NeedInitialPIDs(t)
 	me, other := newThread(t), newProcess(t)
 	runs := newCounter(t)
 	tp := getsidHooks()[0]
@@ -196,7 +186,7 @@ func TestPerfEventIgnoresPID(t *testing.T) {
 // What a filter leaves out is still an event for others: of perf, which counts
 // here. A program that returns 0 hides it.
 func TestFilterLeavesEvents(t *testing.T) {
-	needInitialPIDs(t)
+	testutil.NeedInitialPIDs(t)
 	me := newThread(t)
 	events := func() uint64 {
 		fd := getsidEvent(t, me.tid)

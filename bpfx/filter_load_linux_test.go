@@ -57,7 +57,7 @@ func TestFilterLoads(t *testing.T) {
 // A filtered program returns what it always did in its own process, and the
 // neutral value in others.
 func TestFilterRandom(t *testing.T) {
-	needInitialPIDs(t)
+	testutil.NeedInitialPIDs(t)
 	seed := rand.Uint64()
 	rng := rand.New(rand.NewPCG(seed, 1))
 	cpus := allowedCPUs(t)
@@ -116,7 +116,7 @@ func runFiltered(t *testing.T, spec *ebpf.ProgramSpec, f bpfx.Filter, args bpfx.
 // Programs from an object file, with BTF, relocations, functions and a
 // callback, go on working.
 func TestFilterELF(t *testing.T) {
-	needInitialPIDs(t)
+	testutil.NeedInitialPIDs(t)
 	args := bpfx.RawTracepointArgs{1000, 7}
 	for _, tt := range []struct {
 		name  string

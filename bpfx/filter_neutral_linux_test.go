@@ -47,7 +47,7 @@ func closeLater(t *testing.T, l link.Link, err error) {
 // A cgroup program forbids sockets to one process; filtered out, it allows
 // them.
 func TestFilterCgroup(t *testing.T) {
-	needInitialPIDs(t)
+	testutil.NeedInitialPIDs(t)
 	one, other := newProcess(t), newProcess(t)
 	dir := testutil.Cgroup(t)
 	spec := ebpf.ProgramSpec{Type: ebpf.CGroupSock, AttachType: ebpf.AttachCGroupInetSockCreate}
@@ -76,7 +76,7 @@ func moveTo(t *testing.T, cgroup string, pid int) {
 // An LSM program forbids getsid to one process; filtered out, it leaves others
 // alone.
 func TestFilterLSM(t *testing.T) {
-	needInitialPIDs(t)
+	testutil.NeedInitialPIDs(t)
 	deny := func(f bpfx.Filter) *bpfx.Program {
 		return mustFilter(t, f, ebpf.ProgramSpec{Type: ebpf.LSM, AttachType: ebpf.AttachLSMMac, AttachTo: "task_getsid"}, -int32(unix.EPERM))
 	}
@@ -98,7 +98,7 @@ func TestFilterLSM(t *testing.T) {
 // A fmod_ret program replaces what a function returns, in one process; in
 // others the function runs.
 func TestFilterModifyReturn(t *testing.T) {
-	needInitialPIDs(t)
+	testutil.NeedInitialPIDs(t)
 	testutil.NeedKernel(t, "6.3", "fmod_ret of a test function") // before, only with CONFIG_FUNCTION_ERROR_INJECTION
 	run := func(f bpfx.Filter, attach bool) uint32 {
 		p := mustFilter(t, f, ebpf.ProgramSpec{Type: ebpf.Tracing, AttachType: ebpf.AttachModifyReturn, AttachTo: "bpf_modify_return_test"}, -5)
@@ -132,7 +132,7 @@ func TestFilterModifyReturn(t *testing.T) {
 // A uprobe.multi program stays attached to a process after it left out one of
 // its threads.
 func TestFilterUprobeMulti(t *testing.T) {
-	needInitialPIDs(t)
+	testutil.NeedInitialPIDs(t)
 	testutil.NeedKernel(t, "6.6", "uprobe.multi")
 	left, meant := newThread(t), newThread(t)
 	runs, p := countFiltered(t, bpfx.Filter{TID: meant.tid}, ebpf.AttachTraceUprobeMulti)
@@ -159,7 +159,7 @@ func TestFilterUprobeMulti(t *testing.T) {
 
 // kprobe.multi and kprobe.session programs run for the thread that is meant.
 func TestFilterKprobeMulti(t *testing.T) {
-	needInitialPIDs(t)
+	testutil.NeedInitialPIDs(t)
 	left, meant := newThread(t), newThread(t)
 	cpu := allowedCPUs(t)[0]
 	for _, tt := range []struct {

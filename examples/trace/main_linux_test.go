@@ -78,7 +78,7 @@ func rename() error {
 
 // TestTrace traces two processes, and only one of them.
 func TestTrace(t *testing.T) {
-	testutil.NeedRoot(t)
+	testutil.NeedInitialPIDs(t)
 	for _, tt := range []struct {
 		name string
 		only bool

@@ -33,6 +33,17 @@ func NeedVM(tb testing.TB, what string) {
 	}
 }
 
+// NeedInitialPIDs skips tb in a container, where it can't know its own PIDs as
+// the kernel sees them.
+func NeedInitialPIDs(tb testing.TB) {
+	tb.Helper()
+	NeedRoot(tb)
+	// PROC_PID_INIT_INO of include/linux/proc_ns.h
+	if ns, err := os.Readlink("/proc/self/ns/pid"); err != nil || ns != "pid:[4026531836]" {
+		tb.Skipf("skipping: needs the initial PID namespace, this is %s (%v; try outside of the container)", ns, err)
+	}
+}
+
 // NeedKernel skips tb on kernels older than since, a version such as "6.6".
 // It is for what older kernels don't refuse, but do in another way;
 // SkipIfNotSupported is for the rest.
