@@ -5,7 +5,7 @@ ACTIONLINT    = go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 # The clang that made the committed objects: another may make others.
 CLANG         = Debian clang version 14.0.6
 
-.PHONY: help demo test race lint build vmtest-setup vmtest support bench bench-check generate generate-check ci
+.PHONY: help demo test race fuzz fresh lint build vmtest-setup vmtest support bench bench-check generate generate-check ci
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -18,6 +18,12 @@ test: ## all tests that this machine can run
 
 race: ## the same with the race detector, in random order
 	go test -race -shuffle=on ./...
+
+fuzz: ## every parser on damaged input, FUZZTIME (1m) each
+	.ci/fuzz $(FUZZTIME)
+
+fresh: ## the README's commands on a bare Debian root, as root
+	.ci/fresh
 
 lint: ## linters, formatting, module files, workflow
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
