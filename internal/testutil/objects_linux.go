@@ -263,6 +263,10 @@ func lockMachine() (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	slow := time.AfterFunc(5*time.Second, func() {
+		fmt.Fprintln(os.Stderr, "waiting for other tests of bpfx on this machine, which hold", f.Name())
+	})
+	defer slow.Stop()
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
 		f.Close()
 		return nil, err
