@@ -41,3 +41,12 @@ func fillPorts(row uint32, next uint16) uint32 {
 	}
 	return row
 }
+
+// said returns the total of a [head] for a length that a header gives: none is
+// nonsense, not unknown.
+func said(n int) int {
+	if n == 0 {
+		return -1
+	}
+	return n
+}

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 )
 
+const ipv6Len = 40 // bytes
+
 // IPv6 is an IPv6 header of 40 bytes (RFC 8200).
 type IPv6 struct {
 	Version       uint8  // 4 bits; zero: 6
@@ -42,7 +44,7 @@ func (l *IPv6) append(b []byte, p Place) ([]byte, error) {
 		}
 		switch {
 		case l.NextHeader != 0:
-		case p.Next() == nil:
+		case p.carriesNothing():
 			r1 |= ProtocolNoNext << 8
 		default:
 			n, ok := p.next().Number(SpaceIPProtocol)
@@ -111,4 +113,23 @@ func (l IPv6) Number(s Space) (uint16, bool) {
 		return ProtocolIPv6, true
 	}
 	return 0, false
+}
+
+func (l *IPv6) decode(b []byte) (head, error) {
+	if len(b) < ipv6Len {
+		return head{}, tooShort(ipv6Len)
+	}
+	h := (*[ipv6Len]byte)(b)
+	row := binary.BigEndian.Uint32(h[0:])
+	*l = IPv6{
+		Version: h[0] >> 4, TrafficClass: uint8(row >> 20), FlowLabel: row & 0xfffff,
+		PayloadLength: binary.BigEndian.Uint16(h[4:]), NextHeader: h[6], HopLimit: h[7],
+		Src: netip.AddrFrom16([16]byte(h[8:24])), Dst: netip.AddrFrom16([16]byte(h[24:40])),
+		Exact: true,
+	}
+	next := head{n: ipv6Len, total: ipv6Len + int(l.PayloadLength), space: SpaceIPProtocol, number: uint16(l.NextHeader)}
+	if l.PayloadLength == 0 && l.NextHeader == ProtocolHopByHop {
+		next.total = 0 // a jumbogram, RFC 2675
+	}
+	return next, nil
 }

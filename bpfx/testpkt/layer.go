@@ -31,6 +31,15 @@ const (
 	SpaceIPProtocol                  // IP protocol numbers, 8 bits: IPv4, IPv6
 	SpaceTCPPort                     // TCP destination ports, 16 bits
 	SpaceUDPPort                     // UDP destination ports, 16 bits
+	SpaceLinkType                    // link types of capture files: how a packet starts
+)
+
+// Link types, as pcap files number them.
+const (
+	LinkTypeEthernet = 1
+	LinkTypeIP       = 101 // IPv4 or IPv6, as the version says
+	LinkTypeIPv4     = 228
+	LinkTypeIPv6     = 229
 )
 
 // EtherTypes of the layers of this package.
@@ -44,6 +53,7 @@ const (
 
 // IP protocol numbers of the layers of this package.
 const (
+	ProtocolHopByHop     = 0
 	ProtocolIPv4         = 4
 	ProtocolTCP          = 6
 	ProtocolUDP          = 17

@@ -57,6 +57,15 @@ func (p Place) next() Layer {
 	return noPayload
 }
 
+// carriesNothing reports whether there is no next layer but a trailer.
+func (p Place) carriesNothing() bool {
+	switch p.Next().(type) {
+	case nil, Trailer, *Trailer:
+		return true
+	}
+	return false
+}
+
 // tagType returns the EtherType of the VLAN tag that is next: that of a service
 // tag if another tag follows it.
 func (p Place) tagType() uint16 {

@@ -64,3 +64,15 @@ func (l UDP) Append(b []byte, p Place) ([]byte, error) {
 func (l UDP) Number(s Space) (uint16, bool) {
 	return ProtocolUDP, s == SpaceIPProtocol
 }
+
+func (l *UDP) decode(b []byte) (head, error) {
+	if len(b) < udpLen {
+		return head{}, tooShort(udpLen)
+	}
+	h := (*[udpLen]byte)(b)
+	*l = UDP{
+		SrcPort: binary.BigEndian.Uint16(h[0:]), DstPort: binary.BigEndian.Uint16(h[2:]),
+		Length: binary.BigEndian.Uint16(h[4:]), Checksum: binary.BigEndian.Uint16(h[6:]), Exact: true,
+	}
+	return head{n: udpLen, total: said(int(l.Length)), space: SpaceUDPPort, number: l.DstPort}, nil
+}
