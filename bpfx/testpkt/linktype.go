@@ -3,18 +3,15 @@ package testpkt
 import "strconv"
 
 // LinkType says what the packets of a capture start with
-// (https://www.tcpdump.org/linktypes.html).
+// (https://www.tcpdump.org/linktypes.html). [LinkTypeEthernet] and its like are
+// some.
 type LinkType uint16
 
-// Link types that captures often have.
+// Link types that programs can't be run over.
 const (
-	LinkTypeNull      LinkType = 0   // BSD loopback
-	LinkTypeEthernet  LinkType = 1   // an Ethernet header
-	LinkTypeRaw       LinkType = 101 // an IPv4 or IPv6 header
-	LinkTypeLinuxSLL  LinkType = 113 // of "any" interface of Linux
-	LinkTypeIPv4      LinkType = 228 // an IPv4 header
-	LinkTypeIPv6      LinkType = 229 // an IPv6 header
-	LinkTypeLinuxSLL2 LinkType = 276 // of "any" interface of Linux, since libpcap 1.10
+	LinkTypeNull      = 0   // BSD loopback
+	LinkTypeLinuxSLL  = 113 // Linux's interface "any"
+	LinkTypeLinuxSLL2 = 276 // the same, since libpcap 1.10
 )
 
 // String returns tcpdump's name for the type, such as "EN10MB", or its number.
@@ -24,7 +21,7 @@ func (t LinkType) String() string {
 		return "NULL"
 	case LinkTypeEthernet:
 		return "EN10MB"
-	case LinkTypeRaw:
+	case LinkTypeIP:
 		return "RAW"
 	case LinkTypeLinuxSLL:
 		return "LINUX_SLL"
