@@ -249,7 +249,7 @@ func TestDecodeRandom(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, tt := range buildTests {
+	for _, tt := range allBuildTests {
 		f.Add(tt.want)
 	}
 	f.Add([]byte(nil))

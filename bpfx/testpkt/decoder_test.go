@@ -45,7 +45,7 @@ func TestDecoderLinkType(t *testing.T) {
 func TestDecoderReuse(t *testing.T) {
 	var d testpkt.Decoder
 	for range 2 {
-		for _, tt := range buildTests {
+		for _, tt := range allBuildTests {
 			got, gotErr := d.Decode(tt.want)
 			want, wantErr := testpkt.Decode(tt.want)
 			if (gotErr == nil) != (wantErr == nil) {
@@ -60,7 +60,7 @@ func TestDecoderReuse(t *testing.T) {
 			}
 		}
 	}
-	for _, tt := range buildTests {
+	for _, tt := range allBuildTests {
 		if _, err := d.Decode(tt.want); err != nil {
 			continue // errors are allocated
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"strings"
 )
 
 // IPv4Flags are the three flags of an IPv4 header.
@@ -15,6 +16,24 @@ const (
 	DontFragment                        // DF
 	Evil                                // reserved, must be zero
 )
+
+// String returns the names of the flags that are set, such as "DF|MF", "0" if
+// none is.
+func (f IPv4Flags) String() string {
+	var set []string
+	for i, name := range []string{"MF", "DF", "evil"} {
+		if f&(1<<i) != 0 {
+			set = append(set, name)
+		}
+	}
+	if f > 7 {
+		set = append(set, fmt.Sprintf("%#x", uint8(f&^7)))
+	}
+	if len(set) == 0 {
+		return "0"
+	}
+	return strings.Join(set, "|")
+}
 
 const ipv4MinLen = 20 // bytes
 
@@ -88,6 +107,9 @@ func (l *IPv4) append(b []byte, p Place) ([]byte, error) {
 		b = appendOptions(b, l.Options, l.Exact)
 	}
 	end := len(b)
+	if r1&(uint32(MoreFragments)<<13|0x1fff) != 0 {
+		p.addrs |= inFragment
+	}
 	b, err := p.withAddressSum(src>>16 + src&0xffff + dst>>16 + dst&0xffff).AppendNext(b)
 	if err != nil || l.Exact {
 		return b, err
@@ -111,11 +133,19 @@ func (l *IPv4) append(b []byte, p Place) ([]byte, error) {
 	return b, nil
 }
 
+var (
+	defaultSrc4 = netip.AddrFrom4([4]byte{10, 0, 0, 1})
+	defaultDst4 = netip.AddrFrom4([4]byte{10, 0, 0, 2})
+)
+
 // notIPv4 reports whether a is an address of another family.
 func notIPv4(a netip.Addr) bool { return a.IsValid() && !a.Is4() }
 
-// be32 returns the number of an IPv4 address.
+// be32 returns the number of an IPv4 address, 0 for no address.
 func be32(a netip.Addr) uint32 {
+	if !a.IsValid() {
+		return 0
+	}
 	b := a.As4()
 	return binary.BigEndian.Uint32(b[:])
 }
@@ -148,6 +178,8 @@ func (l IPv4) Number(s Space) (uint16, bool) {
 		return EtherTypeIPv4, true
 	case SpaceIPProtocol:
 		return ProtocolIPv4, true
+	case SpaceLinkType:
+		return LinkTypeIPv4, true
 	}
 	return 0, false
 }

@@ -14,10 +14,29 @@ type store struct {
 	udp      []UDP
 	payload  []Payload
 	trailer  []Trailer
+
+	arp             []ARP
+	icmp            []ICMP
+	icmpv6          []ICMPv6
+	neighborSolicit []NeighborSolicit
+	neighborAdvert  []NeighborAdvert
+	routerSolicit   []RouterSolicit
+	routerAdvert    []RouterAdvert
+	hopByHop        []HopByHop
+	destination     []DestinationOptions
+	routing         []IPv6Routing
+	fragment        []IPv6Fragment
+	gre             []GRE
+	vxlan           []VXLAN
 }
 
 // used is how many of each are in use.
-type used struct{ ethernet, vlan, ipv4, ipv6, tcp, udp, payload, trailer uint16 }
+type used struct {
+	ethernet, vlan, ipv4, ipv6, tcp, udp, payload, trailer       uint16
+	arp, icmp, icmpv6, gre, vxlan                                uint16
+	neighborSolicit, neighborAdvert, routerSolicit, routerAdvert uint16
+	hopByHop, destination, routing, fragment                     uint16
+}
 
 // take returns the next element of s that isn't in use. What s held before it
 // was extended stays valid, in the memory where it was.
@@ -47,85 +66,6 @@ func (h head) nameOf(l Layer) string {
 	return fmt.Sprintf("layer %#x of space %d", h.number, h.space)
 }
 
-// next decodes the layer that h announced from the head of data. It returns
-// nil without an error if that is a payload, and with an error also what layer
-// it was to be.
-func (d *Decoder) next(h head, data []byte) (Layer, head, error) {
-	if d.funcs != nil {
-		if f, ok := d.funcs[announced{h.space, h.number}]; ok {
-			return foreign(f, data)
-		}
-	}
-	switch h.space {
-	case SpaceLinkType:
-		return d.linkType(h.number, data)
-	case SpaceEtherType:
-		return d.etherType(h.number, data)
-	case SpaceIPProtocol:
-		return d.ipProtocol(h.number, data)
-	}
-	return nil, head{}, nil
-}
-
-// foreign calls f and checks what it says.
-func foreign(f DecodeFunc, data []byte) (Layer, head, error) {
-	h, err := f(data)
-	if err == nil && h.Layer != nil && (h.Len < 0 || h.Len > len(data)) {
-		err = fmt.Errorf("header of %d bytes in %d", h.Len, len(data))
-	}
-	return h.Layer, head{n: h.Len, total: h.Total, space: h.Space, number: h.Number}, err
-}
-
-func (d *Decoder) linkType(n uint16, data []byte) (Layer, head, error) {
-	switch {
-	case n == LinkTypeEthernet:
-		l := take(&d.ethernet, &d.used.ethernet)
-		h, err := l.decode(data)
-		return l, h, err
-	case n == LinkTypeIPv6, n == LinkTypeIP && len(data) > 0 && data[0]>>4 == 6:
-		return d.etherType(EtherTypeIPv6, data)
-	case n == LinkTypeIPv4, n == LinkTypeIP:
-		return d.etherType(EtherTypeIPv4, data)
-	}
-	return nil, head{}, nil
-}
-
-func (d *Decoder) etherType(n uint16, data []byte) (Layer, head, error) {
-	switch n {
-	case EtherTypeIPv4:
-		l := take(&d.ipv4, &d.used.ipv4)
-		h, err := l.decode(data)
-		return l, h, err
-	case EtherTypeIPv6:
-		l := take(&d.ipv6, &d.used.ipv6)
-		h, err := l.decode(data)
-		return l, h, err
-	case EtherTypeVLAN, EtherTypeQinQ:
-		l := take(&d.vlan, &d.used.vlan)
-		h, err := l.decode(data)
-		return l, h, err
-	}
-	return nil, head{}, nil
-}
-
-func (d *Decoder) ipProtocol(n uint16, data []byte) (Layer, head, error) {
-	switch n {
-	case ProtocolTCP:
-		l := take(&d.tcp, &d.used.tcp)
-		h, err := l.decode(data)
-		return l, h, err
-	case ProtocolUDP:
-		l := take(&d.udp, &d.used.udp)
-		h, err := l.decode(data)
-		return l, h, err
-	case ProtocolIPv4:
-		return d.etherType(EtherTypeIPv4, data)
-	case ProtocolIPv6:
-		return d.etherType(EtherTypeIPv6, data)
-	}
-	return nil, head{}, nil
-}
-
 // valueOf returns what a pointer to a layer of this package points to, and
 // other layers as they are.
 func valueOf(l Layer) Layer {
@@ -141,6 +81,32 @@ func valueOf(l Layer) Layer {
 	case *TCP:
 		return *l
 	case *UDP:
+		return *l
+	case *ARP:
+		return *l
+	case *ICMP:
+		return *l
+	case *ICMPv6:
+		return *l
+	case *NeighborSolicit:
+		return *l
+	case *NeighborAdvert:
+		return *l
+	case *RouterSolicit:
+		return *l
+	case *RouterAdvert:
+		return *l
+	case *HopByHop:
+		return *l
+	case *DestinationOptions:
+		return *l
+	case *IPv6Routing:
+		return *l
+	case *IPv6Fragment:
+		return *l
+	case *GRE:
+		return *l
+	case *VXLAN:
 		return *l
 	case *Payload:
 		return *l

@@ -97,8 +97,8 @@ func (l *TCP) append(b []byte, p Place) ([]byte, error) {
 	if err != nil || l.Exact || l.Checksum != 0 {
 		return b, err
 	}
-	if p.addrs == 0 {
-		return b, p.Errorf("Checksum", "no IPv4 or IPv6 layer before it")
+	if p.addrs&(hasAddrs|inFragment) != hasAddrs {
+		return b, p.noSum()
 	}
 	segment := b[start:]
 	sum := fold(p.pseudoSum(ProtocolTCP, len(segment)) +

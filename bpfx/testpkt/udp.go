@@ -39,6 +39,9 @@ func (l UDP) Append(b []byte, p Place) ([]byte, error) {
 	}
 	n := len(b) - start
 	if l.Length == 0 {
+		if p.addrs&inFragment != 0 {
+			return b, p.inFragmentError("Length")
+		}
 		if n > 0xffff {
 			return b, p.Errorf("Length", "datagram of %d bytes exceeds 65535", n)
 		}
@@ -48,8 +51,8 @@ func (l UDP) Append(b []byte, p Place) ([]byte, error) {
 	if l.Checksum != 0 {
 		return b, nil
 	}
-	if p.addrs == 0 {
-		return b, p.Errorf("Checksum", "no IPv4 or IPv6 layer before it")
+	if p.addrs&(hasAddrs|inFragment) != hasAddrs {
+		return b, p.noSum()
 	}
 	sum := fold(p.pseudoSum(ProtocolUDP, n) + uint64(ports) + uint64(l.Length))
 	sum = ^Sum(sum, b[start+udpLen:])
