@@ -9,10 +9,12 @@ import (
 )
 
 // LengthLies returns a packet whose headers lie about a length, one length at a
-// time: IEEE 802.3 length, IPv4's IHL, TotalLength and options, IPv6's
-// PayloadLength, TCP's DataOffset and options, UDP's Length. Each is
-// claimed to be zero, less than the header, one less and one more than it is,
-// and the most that fits; of IHL and DataOffset there are all values.
+// time: of an IEEE 802.3 frame, of addresses in ARP, IHL, TotalLength and
+// options of IPv4, PayloadLength of IPv6, Length, SegmentsLeft and options of
+// its extension headers, DataOffset and options of TCP, Length of UDP, options
+// of neighbour discovery. Each is claimed to be zero, less than the header, one
+// less and one more than it is, and the most that fits; IHL and DataOffset take
+// all values.
 //
 // Checksums that were right are right for what the lengths then say there is,
 // as far as there are as many bytes, so the lie is the only fault.
@@ -80,6 +82,11 @@ func lengthsOf(s Span, pkt []byte) (list []length) {
 		l.lies = slices.Compact(l.lies)
 		list = append(list, l)
 	}
+	options := func(from int, find func([]byte, int) []int) {
+		for _, at := range find(h, from) {
+			add("Options", at, 8, 0)
+		}
+	}
 	all := []int{2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14}
 	switch l := s.Layer.(type) {
 	case Ethernet:
@@ -87,21 +94,32 @@ func lengthsOf(s Span, pkt []byte) (list []length) {
 			add("EtherType", 12, 16, 0, 0x5ff)
 			list[0].lies = slices.DeleteFunc(list[0].lies, func(n int) bool { return n >= 0x600 }) // no length
 		}
+	case ARP:
+		add("HardwareLen", 4, 8, 0)
+		add("ProtocolLen", 5, 8, 0)
 	case IPv4:
 		add("IHL", 0, 4, 0, all...)
 		add("TotalLength", 2, 16, 0, ipv4MinLen-1, ipv4MinLen, len(h)-1, len(h))
-		for _, at := range tlvLengths(h, ipv4MinLen) {
-			add("Options", at, 8, 0)
-		}
+		options(ipv4MinLen, tlvLengths)
 	case IPv6:
 		add("PayloadLength", 4, 16, 0)
+	case HopByHop, DestinationOptions:
+		add("Length", 1, 8, 0)
+		options(2, ipv6Lengths)
+	case IPv6Routing:
+		add("Length", 1, 8, 0)
+		add("SegmentsLeft", 3, 8, 0)
 	case TCP:
 		add("DataOffset", 12, 4, 4, all...)
-		for _, at := range tlvLengths(h, tcpMinLen) {
-			add("Options", at, 8, 0)
-		}
+		options(tcpMinLen, tlvLengths)
 	case UDP:
 		add("Length", 4, 16, 0, udpLen-1, udpLen)
+	case NeighborSolicit, NeighborAdvert:
+		options(24, ndLengths)
+	case RouterSolicit:
+		options(8, ndLengths)
+	case RouterAdvert:
+		options(16, ndLengths)
 	}
 	return list
 }
@@ -120,6 +138,34 @@ func tlvLengths(h []byte, at int) (list []int) {
 			break
 		}
 		at += int(h[at+1])
+	}
+	return list
+}
+
+// ipv6Lengths returns the same of the options of an extension header of IPv6:
+// type 0 is one byte, others have type and length, which aren't counted in (RFC
+// 8200 section 4.2).
+func ipv6Lengths(h []byte, at int) (list []int) {
+	for at+1 < len(h) {
+		if h[at] == 0 {
+			at++
+			continue
+		}
+		list = append(list, at+1)
+		at += 2 + int(h[at+1])
+	}
+	return list
+}
+
+// ndLengths returns the same of the options of neighbour discovery, of which all
+// have a length, in units of 8 bytes (RFC 4861 section 4.6).
+func ndLengths(h []byte, at int) (list []int) {
+	for at+1 < len(h) {
+		list = append(list, at+1)
+		if h[at+1] == 0 {
+			break
+		}
+		at += 8 * int(h[at+1])
 	}
 	return list
 }

@@ -55,6 +55,15 @@ func checksumOf(pkt []byte, spans []Span, i int) (c checked, ok bool) {
 		if h[6]|h[7] == 0 {
 			return c, false
 		}
+	case ICMP:
+		c.at = s.Start + 2
+	case ICMPv6, NeighborSolicit, NeighborAdvert, RouterSolicit, RouterAdvert:
+		c.at, c.pseudo = s.Start+2, c.to-c.from
+	case GRE:
+		if h[0]&0x80 == 0 {
+			return c, false
+		}
+		c.at = s.Start + 4
 	default:
 		return c, false
 	}

@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
-	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bpfx/go/bpfx/testpkt"
+	"github.com/bpfx/go/internal/pktgen"
 )
 
 func variantNames(seq iter.Seq[testpkt.Variant]) (list []string) {
@@ -93,6 +94,9 @@ func TestLengthLies(t *testing.T) {
 	udp := testpkt.MustBuild(testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.UDP{}, testpkt.Payload("hello"))
 	tcp := testpkt.MustBuild(testpkt.Ethernet{}, testpkt.IPv6{}, testpkt.TCP{Options: []byte{1, 2, 4, 5, 0xb4, 0, 0, 0}})
 	options := testpkt.MustBuild(testpkt.Ethernet{EtherType: 46}, testpkt.IPv4{Options: []byte{7, 3, 4, 0}}, testpkt.Payload("hi"))
+	extensions := testpkt.MustBuild(testpkt.Ethernet{}, testpkt.IPv6{},
+		testpkt.HopByHop{Options: testpkt.Options(testpkt.IPv6RouterAlert(0))},
+		testpkt.IPv6Routing{Type: testpkt.RoutingSegments, SegmentsLeft: 1, Data: testpkt.SegmentList(netip.IPv6Loopback())}, testpkt.UDP{})
 	for _, tt := range []struct {
 		name string
 		pkt  []byte
@@ -107,6 +111,23 @@ func TestLengthLies(t *testing.T) {
 			lies("IPv6.PayloadLength at byte 18", 28, 0, 1, 27, 29, 65535),
 			lies("TCP.DataOffset at byte 66", 7, 0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15),
 			lies("TCP.Options at byte 76", 4, 0, 1, 3, 5, 255),
+		)},
+		{"ARP", testpkt.MustBuild(testpkt.Ethernet{}, testpkt.ARP{}), slices.Concat(
+			lies("ARP.HardwareLen at byte 18", 6, 0, 1, 5, 7, 255),
+			lies("ARP.ProtocolLen at byte 19", 4, 0, 1, 3, 5, 255),
+		)},
+		{"extensions", extensions, slices.Concat(
+			lies("IPv6.PayloadLength at byte 18", 40, 0, 1, 39, 41, 65535),
+			lies("HopByHop.Length at byte 55", 0, 1, 255),
+			lies("HopByHop.Options at byte 57", 2, 0, 1, 3, 255),
+			lies("HopByHop.Options at byte 61", 0, 1, 255),
+			lies("IPv6Routing.Length at byte 63", 2, 0, 1, 3, 255),
+			lies("IPv6Routing.SegmentsLeft at byte 65", 1, 0, 2, 255),
+			lies("UDP.Length at byte 90", 8, 0, 1, 7, 9, 65535),
+		)},
+		{"ND", testpkt.MustBuild(testpkt.Ethernet{}, testpkt.IPv6{}, testpkt.NeighborAdvert{Options: testpkt.Options(testpkt.TargetLinkAddr{})}), slices.Concat(
+			lies("IPv6.PayloadLength at byte 18", 32, 0, 1, 31, 33, 65535),
+			lies("NeighborAdvert.Options at byte 79", 1, 0, 2, 255),
 		)},
 		{"802.3", options, lies("Ethernet.EtherType at byte 12", 46, 0, 1, 45, 47, 1535)},
 		{"options", options[14:], nil}, // no Ethernet
@@ -128,8 +149,9 @@ func lies(name string, truth int, values ...int) (list []string) {
 	return list
 }
 
-// sums returns the sums that a receiver of an Ethernet frame with one IP header,
-// whose real length is ihl, and a TCP or UDP header computes: 0xffff is right.
+// sums returns the sums that a receiver of an Ethernet frame with an IP header,
+// whose real length is ihl, and another one with a checksum computes for these
+// two: 0xffff is right.
 func sums(pkt []byte, ihl int) (list []uint16) {
 	ip := pkt[14:]
 	end, protocol, addrs := len(ip), byte(0), []byte(nil)
@@ -149,9 +171,9 @@ func sums(pkt []byte, ihl int) (list []uint16) {
 		}
 		protocol, addrs = ip[6], ip[8:40]
 	}
-	at := 16
-	if protocol == testpkt.ProtocolUDP {
-		at = 6
+	at := map[byte]int{testpkt.ProtocolTCP: 16, testpkt.ProtocolUDP: 6, testpkt.ProtocolGRE: 4}[protocol]
+	if at == 0 {
+		at = 2 // ICMP
 	}
 	segment := ip[ihl:end]
 	n := len(segment)
@@ -164,23 +186,24 @@ func sums(pkt []byte, ihl int) (list []uint16) {
 	if len(segment) < at+2 {
 		return list // the checksum is beyond the end
 	}
+	if protocol == testpkt.ProtocolICMP || protocol == testpkt.ProtocolGRE {
+		return append(list, naiveSum(0, segment))
+	}
 	pseudo := naiveSum(naiveSum(0, addrs), []byte{0, protocol, byte(n >> 8), byte(n)})
 	return append(list, naiveSum(pseudo, segment))
 }
 
 // TestLengthLiesChecksums checks that the lie is the only fault.
 func TestLengthLiesChecksums(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := newRand(t)
 	for range 200 {
-		layers := []testpkt.Layer{testpkt.Ethernet{}, randomIPv4(r), randomTCP(r), testpkt.Payload(randomBytes(r, r.IntN(50)))}
+		layers := []testpkt.Layer{testpkt.Ethernet{}, pktgen.IPv4(r), pktgen.TCP(r), testpkt.Payload(pktgen.Bytes(r, r.IntN(50)))}
 		ihl := 20 + (len(layers[1].(testpkt.IPv4).Options)+3)/4*4
 		if r.IntN(2) == 0 {
-			layers[1], ihl = randomIPv6(r), 40
+			layers[1], ihl = pktgen.IPv6(r), 40
 		}
 		if r.IntN(2) == 0 {
-			layers[2] = testpkt.UDP{SrcPort: randomPort(r)}
+			layers[2] = testpkt.UDP{SrcPort: pktgen.Port(r)}
 		}
 		pkt := testpkt.MustBuild(layers...)
 		for _, sum := range sums(pkt, ihl) {
@@ -194,6 +217,37 @@ func TestLengthLiesChecksums(t *testing.T) {
 					t.Errorf("%s: sum %d is %#04x\n%x\n%x", v.Name, i, sum, pkt, v.Packet)
 				}
 			}
+		}
+	}
+}
+
+// TestLengthLiesInside checks the checksums of outer layers.
+func TestLengthLiesInside(t *testing.T) {
+	inner := []testpkt.Layer{testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.TCP{Options: testpkt.Options(testpkt.MSS(1460))}, testpkt.Payload("odd")}
+	for name, outer := range map[string][]testpkt.Layer{
+		"VXLAN":      append([]testpkt.Layer{testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.UDP{}, testpkt.VXLAN{}}, inner...),
+		"GRE":        append([]testpkt.Layer{testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.GRE{Flags: testpkt.GREChecksum}}, inner...),
+		"ICMP error": append([]testpkt.Layer{testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.ICMP{Type: testpkt.ICMPTimeExceeded}}, inner[1:]...),
+		"ICMPv6":     {testpkt.Ethernet{}, testpkt.IPv6{}, testpkt.ICMPv6{Type: testpkt.ICMPv6EchoRequest}, testpkt.Payload("odd")},
+		"solicit":    {testpkt.Ethernet{}, testpkt.IPv6{}, testpkt.NeighborSolicit{Options: testpkt.Options(testpkt.SourceLinkAddr{5: 1})}},
+		"advert":     {testpkt.Ethernet{}, testpkt.IPv6{}, testpkt.RouterAdvert{Options: testpkt.Options(testpkt.MTU(1500))}},
+	} {
+		pkt := testpkt.MustBuild(outer...)
+		ihl := 20
+		if pkt[12] != 8 {
+			ihl = 40
+		}
+		n := 0
+		for v := range testpkt.LengthLies(pkt) {
+			n++
+			for i, sum := range sums(v.Packet, ihl) {
+				if sum != 0xffff {
+					t.Errorf("%s: %s: sum %d is %#04x\n%x\n%x", name, v.Name, i, sum, pkt, v.Packet)
+				}
+			}
+		}
+		if n == 0 {
+			t.Errorf("%s: no lies", name)
 		}
 	}
 }
