@@ -32,7 +32,8 @@ type Case struct {
 
 	// Want is the packet that the program is to leave behind; if it isn't to
 	// change it, that is Packet. Nil: any. It is compared field by field, as
-	// [Diff] does.
+	// [Diff] does. The outermost VLAN tag that a tc program pushes isn't part
+	// of it: the kernel keeps that beside the packet, as for a network card.
 	Want []byte
 
 	// Ignore is what of Want doesn't matter, as [Ignore] has it: for example
