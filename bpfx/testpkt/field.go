@@ -24,12 +24,13 @@ func (f fieldDiff) String(l Layer) string {
 // fieldDiffs returns the fields in which two layers of one type differ.
 func fieldDiffs(want, got Layer) []fieldDiff {
 	var r reporter
-	cmp.Equal(want, got, cmp.Reporter(&r), compareAddrs, compareBytes, exportAll)
+	cmp.Equal(want, got, cmp.Reporter(&r), compareAddrs, compareMACs, compareBytes, exportAll)
 	return r.diffs
 }
 
 var (
 	compareAddrs = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
+	compareMACs  = cmp.Comparer(func(a, b MAC) bool { return a == b })
 	compareBytes = cmp.Comparer(bytes.Equal)
 	exportAll    = cmp.Exporter(func(reflect.Type) bool { return true })
 )
@@ -84,7 +85,7 @@ func formatField(l Layer, path string, v reflect.Value) string {
 		return x.String()
 	}
 	if v.CanUint() && (hexFields[path] || hexFields[layerName(l)+path]) {
-		return fmt.Sprintf("%#0*x", 2+2*int(v.Type().Size()), v.Uint())
+		return fmt.Sprintf("%#0*x", 2*int(v.Type().Size()), v.Uint())
 	}
 	return fmt.Sprintf("%v", v.Interface())
 }

@@ -56,9 +56,9 @@ type PrefixInfo struct {
 	Reserved  uint32       // 32 bits
 }
 
-// AppendOption implements [Option]. A prefix that is invalid is ::/0.
+// AppendOption implements [Option]. A prefix that isn't of IPv6 is ::/0.
 func (o PrefixInfo) AppendOption(b []byte) []byte {
-	if !o.Prefix.IsValid() {
+	if !o.Prefix.IsValid() || o.Prefix.Addr().Is4() {
 		o.Prefix = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 	}
 	b = append(b, ndPrefix, 4, byte(o.Prefix.Bits()), byte(o.Flags))
