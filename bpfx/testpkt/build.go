@@ -30,7 +30,10 @@ const headroom = 128
 func Build(layers ...Layer) ([]byte, error) {
 	size := headroom
 	for _, l := range layers {
-		if data, ok := l.(Payload); ok {
+		switch data := l.(type) {
+		case Payload:
+			size += len(data)
+		case Trailer:
 			size += len(data)
 		}
 	}
@@ -73,6 +76,12 @@ func AppendTo(buf []byte, layers ...Layer) ([]byte, error) {
 	b, err := layers[0].Append(buf, Place{layers: layers})
 	if err != nil {
 		return buf, err
+	}
+	switch t := layers[len(layers)-1].(type) {
+	case Trailer:
+		b = append(b, t...)
+	case *Trailer:
+		b = append(b, *t...)
 	}
 	return b, nil
 }

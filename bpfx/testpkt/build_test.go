@@ -11,12 +11,15 @@ import (
 	"github.com/bpfx/go/bpfx/testpkt"
 )
 
-// The expected bytes were computed by a Python script with a naive checksum.
-var buildTests = []struct {
+// buildTest is a packet.
+type buildTest struct {
 	name   string
 	layers []testpkt.Layer
 	want   []byte
-}{
+}
+
+// The expected bytes were computed by a Python script with a naive checksum.
+var buildTests = []buildTest{
 	{
 		name:   "defaults",
 		layers: []testpkt.Layer{testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.TCP{}, testpkt.Payload("hi!")},
@@ -268,7 +271,7 @@ func diff(want, got []byte) string {
 }
 
 func TestBuild(t *testing.T) {
-	for _, tt := range buildTests {
+	for _, tt := range allBuildTests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := testpkt.Build(tt.layers...)
 			if err != nil {
@@ -284,7 +287,7 @@ func TestBuild(t *testing.T) {
 // TestAppendTo appends to a buffer whose spare capacity is full of ones, with
 // room for all, for none and for a part of the packet.
 func TestAppendTo(t *testing.T) {
-	for _, tt := range buildTests {
+	for _, tt := range allBuildTests {
 		for _, spare := range []int{len(tt.want), 0, len(tt.want) / 2} {
 			t.Run(tt.name, func(t *testing.T) {
 				buf := bytes.Repeat([]byte{0xff}, 3+spare)[:3]
@@ -304,7 +307,7 @@ func TestAppendTo(t *testing.T) {
 // TestPointers builds the packets of TestBuild from pointers to layers, which
 // must come out the same and unchanged.
 func TestPointers(t *testing.T) {
-	for _, tt := range buildTests {
+	for _, tt := range allBuildTests {
 		t.Run(tt.name, func(t *testing.T) {
 			ptrs := make([]testpkt.Layer, len(tt.layers))
 			for i, l := range tt.layers {
@@ -326,24 +329,14 @@ func TestPointers(t *testing.T) {
 	}
 }
 
+// pointerTo returns a pointer to a copy of l, l itself if it is one already.
 func pointerTo(l testpkt.Layer) testpkt.Layer {
-	switch l := l.(type) {
-	case testpkt.Ethernet:
-		return &l
-	case testpkt.VLAN:
-		return &l
-	case testpkt.IPv4:
-		return &l
-	case testpkt.IPv6:
-		return &l
-	case testpkt.TCP:
-		return &l
-	case testpkt.UDP:
-		return &l
-	case testpkt.Payload:
-		return &l
+	if reflect.TypeOf(l).Kind() == reflect.Pointer {
+		return l
 	}
-	return l
+	ptr := reflect.New(reflect.TypeOf(l))
+	ptr.Elem().Set(reflect.ValueOf(l))
+	return ptr.Interface().(testpkt.Layer)
 }
 
 func TestAppendToAllocs(t *testing.T) {

@@ -11,6 +11,13 @@ import (
 	"github.com/bpfx/go/bpfx/testpkt"
 )
 
+// errorTest is layers that can't be built.
+type errorTest struct {
+	name   string
+	layers []testpkt.Layer
+	want   string // "index (layer): field"
+}
+
 func TestBuildErrors(t *testing.T) {
 	var (
 		eth = testpkt.Ethernet{}
@@ -22,11 +29,7 @@ func TestBuildErrors(t *testing.T) {
 		v6  = netip.MustParseAddr("2001:db8::1")
 	)
 	data := func(n int) testpkt.Payload { return make(testpkt.Payload, n) }
-	tests := []struct {
-		name   string
-		layers []testpkt.Layer
-		want   string // "index (layer): field"
-	}{
+	tests := []errorTest{
 		{"TCP on Ethernet", []testpkt.Layer{eth, tcp}, "0 (Ethernet): EtherType: TCP cannot follow"},
 		{"TCP on VLAN", []testpkt.Layer{eth, testpkt.VLAN{}, &tcp}, "1 (VLAN): EtherType: TCP cannot follow"},
 		{"Ethernet in Ethernet", []testpkt.Layer{eth, eth}, "0 (Ethernet): EtherType"},
@@ -72,7 +75,7 @@ func TestBuildErrors(t *testing.T) {
 		{"nil pointer", []testpkt.Layer{eth, ip4, (*testpkt.TCP)(nil)}, "2 (TCP): nil layer"},
 		{"nil pointer first", []testpkt.Layer{(*testpkt.Ethernet)(nil)}, "0 (Ethernet): nil layer"},
 	}
-	for _, tt := range tests {
+	for _, tt := range append(tests, layerErrorTests()...) {
 		t.Run(tt.name, func(t *testing.T) {
 			pkt, err := testpkt.Build(tt.layers...)
 			var layerErr *testpkt.LayerError

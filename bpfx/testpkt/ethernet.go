@@ -7,7 +7,10 @@ import (
 	"slices"
 )
 
-const ethernetLen = 14 // bytes
+const (
+	ethernetLen  = 14    // bytes
+	minEtherType = 0x600 // smaller ones are lengths, IEEE 802.3 section 3.2.6
+)
 
 // MAC is an Ethernet address. A [net.HardwareAddr] of 6 bytes converts to it.
 type MAC [6]byte
@@ -85,6 +88,23 @@ func (m *MAC) uint64() uint64 {
 	return uint64(binary.BigEndian.Uint32(m[0:]))<<16 | uint64(binary.BigEndian.Uint16(m[4:]))
 }
 
-// Number implements [Layer]. Ethernet has no number in any [Space]: it is the
-// first layer, or follows one that carries nothing else.
-func (l Ethernet) Number(Space) (uint16, bool) { return 0, false }
+// Number implements [Layer]. Ethernet is the first layer, or follows one that
+// carries whole frames: its number is that of a link type.
+func (l Ethernet) Number(s Space) (uint16, bool) {
+	if s == SpaceLinkType {
+		return LinkTypeEthernet, true
+	}
+	return 0, false
+}
+
+func (l *Ethernet) decode(b []byte) (head, error) {
+	if len(b) < ethernetLen {
+		return head{}, tooShort(ethernetLen)
+	}
+	h := (*[ethernetLen]byte)(b)
+	*l = Ethernet{Dst: MAC(h[0:6]), Src: MAC(h[6:12]), EtherType: binary.BigEndian.Uint16(h[12:]), Exact: true}
+	if l.EtherType < minEtherType && l.EtherType != 0 {
+		return head{n: ethernetLen, total: ethernetLen + int(l.EtherType)}, nil
+	}
+	return head{n: ethernetLen, space: SpaceEtherType, number: l.EtherType}, nil
+}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/bpfx/go/bpfx/testpkt"
+	"github.com/bpfx/go/internal/pktgen"
 )
 
 // reader takes fields of layers from the bytes of the fuzzer, zeros at the end.
@@ -114,8 +115,8 @@ func TestRandomSums(t *testing.T) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for range 2000 {
-		ip, tcp := randomIPv4(r), randomTCP(r)
-		pkt := testpkt.MustBuild(ip, tcp, testpkt.Payload(randomBytes(r, r.IntN(300))))
+		ip, tcp := pktgen.IPv4(r), pktgen.TCP(r)
+		pkt := testpkt.MustBuild(ip, tcp, testpkt.Payload(pktgen.Bytes(r, r.IntN(300))))
 		n := int(pkt[0]&0xf) * 4
 		if sum := naiveSum(0, pkt[:n]); sum != 0xffff {
 			t.Fatalf("sum over the IPv4 header %x = %#04x, want 0xffff", pkt[:n], sum)

@@ -27,6 +27,14 @@ func appendOptions(b, options []byte, exact bool) []byte {
 // rowsOf returns the number of rows of a header of n bytes and options.
 func rowsOf(n int, options []byte) uint32 { return uint32(n+len(options)+3) / 4 }
 
+// setDefault sets *p to v if it is zero.
+func setDefault[T comparable](p *T, v T) {
+	var zero T
+	if *p == zero {
+		*p = v
+	}
+}
+
 // fillPorts sets ports that are zero in the first row of a TCP or UDP header;
 // next is the port of the next layer, 0 if it has none.
 func fillPorts(row uint32, next uint16) uint32 {
@@ -40,4 +48,13 @@ func fillPorts(row uint32, next uint16) uint32 {
 		row |= 80
 	}
 	return row
+}
+
+// said returns the total of a [head] for a length that a header gives: none is
+// nonsense, not unknown.
+func said(n int) int {
+	if n == 0 {
+		return -1
+	}
+	return n
 }

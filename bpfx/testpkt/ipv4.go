@@ -2,7 +2,9 @@ package testpkt
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net/netip"
+	"strings"
 )
 
 // IPv4Flags are the three flags of an IPv4 header.
@@ -14,6 +16,24 @@ const (
 	DontFragment                        // DF
 	Evil                                // reserved, must be zero
 )
+
+// String returns the names of the flags that are set, such as "DF|MF", "0" if
+// none is.
+func (f IPv4Flags) String() string {
+	var set []string
+	for i, name := range []string{"MF", "DF", "evil"} {
+		if f&(1<<i) != 0 {
+			set = append(set, name)
+		}
+	}
+	if f > 7 {
+		set = append(set, fmt.Sprintf("%#x", uint8(f&^7)))
+	}
+	if len(set) == 0 {
+		return "0"
+	}
+	return strings.Join(set, "|")
+}
 
 const ipv4MinLen = 20 // bytes
 
@@ -87,6 +107,9 @@ func (l *IPv4) append(b []byte, p Place) ([]byte, error) {
 		b = appendOptions(b, l.Options, l.Exact)
 	}
 	end := len(b)
+	if r1&(uint32(MoreFragments)<<13|0x1fff) != 0 {
+		p.addrs |= inFragment
+	}
 	b, err := p.withAddressSum(src>>16 + src&0xffff + dst>>16 + dst&0xffff).AppendNext(b)
 	if err != nil || l.Exact {
 		return b, err
@@ -110,11 +133,19 @@ func (l *IPv4) append(b []byte, p Place) ([]byte, error) {
 	return b, nil
 }
 
+var (
+	defaultSrc4 = netip.AddrFrom4([4]byte{10, 0, 0, 1})
+	defaultDst4 = netip.AddrFrom4([4]byte{10, 0, 0, 2})
+)
+
 // notIPv4 reports whether a is an address of another family.
 func notIPv4(a netip.Addr) bool { return a.IsValid() && !a.Is4() }
 
-// be32 returns the number of an IPv4 address.
+// be32 returns the number of an IPv4 address, 0 for no address.
 func be32(a netip.Addr) uint32 {
+	if !a.IsValid() {
+		return 0
+	}
 	b := a.As4()
 	return binary.BigEndian.Uint32(b[:])
 }
@@ -147,6 +178,39 @@ func (l IPv4) Number(s Space) (uint16, bool) {
 		return EtherTypeIPv4, true
 	case SpaceIPProtocol:
 		return ProtocolIPv4, true
+	case SpaceLinkType:
+		return LinkTypeIPv4, true
 	}
 	return 0, false
+}
+
+func (l *IPv4) decode(b []byte) (head, error) {
+	if len(b) < ipv4MinLen {
+		return head{}, tooShort(ipv4MinLen)
+	}
+	h := (*[ipv4MinLen]byte)(b)
+	n := int(h[0]&0xf) * 4
+	if n < ipv4MinLen {
+		return head{}, fmt.Errorf("IHL: %d, at least 5", n/4)
+	}
+	if len(b) < n {
+		return head{}, tooShort(n)
+	}
+	frag := binary.BigEndian.Uint16(h[6:])
+	*l = IPv4{
+		Version: h[0] >> 4, IHL: h[0] & 0xf, TOS: h[1], TotalLength: binary.BigEndian.Uint16(h[2:]),
+		ID: binary.BigEndian.Uint16(h[4:]), Flags: IPv4Flags(frag >> 13), FragmentOffset: frag & 0x1fff,
+		TTL: h[8], Protocol: h[9], Checksum: binary.BigEndian.Uint16(h[10:]),
+		Src: netip.AddrFrom4([4]byte(h[12:16])), Dst: netip.AddrFrom4([4]byte(h[16:20])),
+		Exact: true,
+	}
+	if n > ipv4MinLen {
+		l.Options = b[ipv4MinLen:n:n]
+	}
+	next := head{n: n, total: said(int(l.TotalLength)), space: SpaceIPProtocol, number: uint16(l.Protocol)}
+	if l.FragmentOffset != 0 {
+		next.space = 0
+	}
+	next.partial = l.Flags&MoreFragments != 0
+	return next, nil
 }

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 )
 
+const ipv6Len = 40 // bytes
+
 // IPv6 is an IPv6 header of 40 bytes (RFC 8200).
 type IPv6 struct {
 	Version       uint8  // 4 bits; zero: 6
@@ -16,7 +18,7 @@ type IPv6 struct {
 	// [ProtocolNoNext] if there is none.
 	NextHeader uint8
 
-	HopLimit uint8      // hops; zero: 64
+	HopLimit uint8      // hops; zero: 64, but 255 for neighbour discovery, which nodes drop otherwise
 	Src      netip.Addr // zero Addr: fd00::1
 	Dst      netip.Addr // zero Addr: fd00::2
 
@@ -40,19 +42,13 @@ func (l *IPv6) append(b []byte, p Place) ([]byte, error) {
 		if l.Version == 0 {
 			r0 |= 6 << 28
 		}
-		switch {
-		case l.NextHeader != 0:
-		case p.Next() == nil:
-			r1 |= ProtocolNoNext << 8
-		default:
-			n, ok := p.next().Number(SpaceIPProtocol)
-			if !ok || n > 0xff {
-				return b, p.cannotCarry("NextHeader")
-			}
-			r1 |= uint32(n) << 8
+		next := l.NextHeader
+		if err := p.fillNextHeader(&next); err != nil {
+			return b, err
 		}
+		r1 |= uint32(next) << 8
 		if l.HopLimit == 0 {
-			r1 |= 64
+			r1 |= defaultHopLimit(p)
 		}
 	}
 	if l.Src.IsValid() {
@@ -66,7 +62,11 @@ func (l *IPv6) append(b []byte, p Place) ([]byte, error) {
 	b, _ = src.AppendBinary(b) // 16 bytes, and never an error
 	b, _ = dst.AppendBinary(b)
 	end := len(b)
-	b, err := p.withAddressSum(uint32(Sum(0, b[start+8:end]))).AppendNext(b)
+	sum := Sum(0, b[start+8:end])
+	if final, ok := p.finalDst(); ok {
+		sum = Sum(Sum(0, final), b[start+8:start+24])
+	}
+	b, err := p.withAddressSum(uint32(sum)).AppendNext(b)
 	if err != nil || l.Exact || l.PayloadLength != 0 {
 		return b, err
 	}
@@ -78,10 +78,22 @@ func (l *IPv6) append(b []byte, p Place) ([]byte, error) {
 	return b, nil
 }
 
+func defaultHopLimit(p Place) uint32 {
+	switch p.Next().(type) {
+	case NeighborSolicit, NeighborAdvert, RouterSolicit, RouterAdvert,
+		*NeighborSolicit, *NeighborAdvert, *RouterSolicit, *RouterAdvert:
+		return 255
+	}
+	return 64
+}
+
 var (
 	defaultSrc6 = netip.AddrFrom16([16]byte{0: 0xfd, 15: 1})
 	defaultDst6 = netip.AddrFrom16([16]byte{0: 0xfd, 15: 2})
 )
+
+// notIPv6 reports whether a is an address of another family, or has a zone.
+func notIPv6(a netip.Addr) bool { return a.Is4() || a.Zone() != "" }
 
 // check reports fields that the header has no room for.
 func (l *IPv6) check(p Place) error {
@@ -109,6 +121,27 @@ func (l IPv6) Number(s Space) (uint16, bool) {
 		return EtherTypeIPv6, true
 	case SpaceIPProtocol:
 		return ProtocolIPv6, true
+	case SpaceLinkType:
+		return LinkTypeIPv6, true
 	}
 	return 0, false
+}
+
+func (l *IPv6) decode(b []byte) (head, error) {
+	if len(b) < ipv6Len {
+		return head{}, tooShort(ipv6Len)
+	}
+	h := (*[ipv6Len]byte)(b)
+	row := binary.BigEndian.Uint32(h[0:])
+	*l = IPv6{
+		Version: h[0] >> 4, TrafficClass: uint8(row >> 20), FlowLabel: row & 0xfffff,
+		PayloadLength: binary.BigEndian.Uint16(h[4:]), NextHeader: h[6], HopLimit: h[7],
+		Src: netip.AddrFrom16([16]byte(h[8:24])), Dst: netip.AddrFrom16([16]byte(h[24:40])),
+		Exact: true,
+	}
+	next := head{n: ipv6Len, total: ipv6Len + int(l.PayloadLength), space: SpaceIPProtocol, number: uint16(l.NextHeader)}
+	if l.PayloadLength == 0 && l.NextHeader == ProtocolHopByHop {
+		next.total = 0 // a jumbogram, RFC 2675
+	}
+	return next, nil
 }

@@ -31,11 +31,25 @@ const (
 	SpaceIPProtocol                  // IP protocol numbers, 8 bits: IPv4, IPv6
 	SpaceTCPPort                     // TCP destination ports, 16 bits
 	SpaceUDPPort                     // UDP destination ports, 16 bits
+	SpaceLinkType                    // link types of capture files: how a packet starts
+)
+
+// PortVXLAN is the UDP port of [VXLAN].
+const PortVXLAN = 4789
+
+// Link types, as pcap files number them.
+const (
+	LinkTypeEthernet = 1
+	LinkTypeIP       = 101 // IPv4 or IPv6, as the version says
+	LinkTypeIPv4     = 228
+	LinkTypeIPv6     = 229
 )
 
 // EtherTypes of the layers of this package.
 const (
 	EtherTypeIPv4         = 0x0800
+	EtherTypeARP          = 0x0806
+	EtherTypeBridging     = 0x6558 // Ethernet in GRE
 	EtherTypeVLAN         = 0x8100 // IEEE 802.1Q customer tag
 	EtherTypeIPv6         = 0x86dd
 	EtherTypeQinQ         = 0x88a8 // IEEE 802.1ad service tag
@@ -44,10 +58,17 @@ const (
 
 // IP protocol numbers of the layers of this package.
 const (
+	ProtocolHopByHop     = 0
+	ProtocolICMP         = 1
 	ProtocolIPv4         = 4
 	ProtocolTCP          = 6
 	ProtocolUDP          = 17
 	ProtocolIPv6         = 41
+	ProtocolRouting      = 43
+	ProtocolFragment     = 44
+	ProtocolGRE          = 47
+	ProtocolICMPv6       = 58
 	ProtocolNoNext       = 59  // nothing follows, RFC 8200 section 4.7
+	ProtocolDestination  = 60  // destination options
 	ProtocolExperimental = 253 // RFC 3692; announces a Payload
 )

@@ -9,7 +9,7 @@ func isNil(l Layer) bool {
 	switch l := l.(type) {
 	case nil:
 		return true
-	case Ethernet, VLAN, IPv4, IPv6, TCP, UDP, Payload:
+	case Ethernet, VLAN, IPv4, IPv6, TCP, UDP, Payload, Trailer:
 		return false
 	case *IPv4:
 		return l == nil

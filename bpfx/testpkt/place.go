@@ -15,11 +15,15 @@ type Place struct {
 	layers []Layer
 	i      uint32
 	// addrs is hasAddrs and the ones' complement sum of the addresses of the
-	// nearest network layer before this one, 0 if there is none.
+	// nearest network layer before this one, and inFragment.
 	addrs uint32
 }
 
-const hasAddrs = 1 << 31
+const (
+	hasAddrs   = 1 << 31
+	inFragment = 1 << 30 // what follows isn't whole
+	addrSum    = inFragment - 1
+)
 
 // Next returns the layer after this one, nil if this is the last.
 func (p Place) Next() Layer {
@@ -57,6 +61,15 @@ func (p Place) next() Layer {
 	return noPayload
 }
 
+// carriesNothing reports whether there is no next layer but a trailer.
+func (p Place) carriesNothing() bool {
+	switch p.Next().(type) {
+	case nil, Trailer, *Trailer:
+		return true
+	}
+	return false
+}
+
 // tagType returns the EtherType of the VLAN tag that is next: that of a service
 // tag if another tag follows it.
 func (p Place) tagType() uint16 {
@@ -92,10 +105,23 @@ func (p Place) WithAddresses(src, dst netip.Addr) Place {
 	return p.withAddressSum(uint32(PseudoSum(src, dst, 0, 0)))
 }
 
-// withAddressSum is WithAddresses for a sum of at most 31 bits.
+// withAddressSum is WithAddresses for a sum of at most 30 bits.
 func (p Place) withAddressSum(sum uint32) Place {
-	p.addrs = sum | hasAddrs
+	p.addrs = sum | hasAddrs | p.addrs&inFragment
 	return p
+}
+
+// noSum is the error if there can't be a checksum with a pseudo header.
+func (p Place) noSum() error {
+	if p.addrs&inFragment != 0 {
+		return p.inFragmentError("Checksum")
+	}
+	return p.Errorf("Checksum", "no IPv4 or IPv6 layer before it")
+}
+
+// inFragmentError is the error for a field that depends on other fragments.
+func (p Place) inFragmentError(field string) error {
+	return p.Errorf(field, "depends on data in other fragments: set it, or cut a whole packet with Fragments")
 }
 
 // PseudoSum returns the ones' complement sum of the pseudo header (RFC 9293
@@ -103,11 +129,11 @@ func (p Place) withAddressSum(sum uint32) Place {
 // can go on. The addresses are those of the nearest layer before this one that
 // has any; ok is false if there is none.
 func (p Place) PseudoSum(protocol uint8, n int) (sum uint16, ok bool) {
-	return fold(p.pseudoSum(protocol, n)), p.addrs != 0
+	return fold(p.pseudoSum(protocol, n)), p.addrs&hasAddrs != 0
 }
 
 func (p Place) pseudoSum(protocol uint8, n int) uint64 {
-	return uint64(p.addrs&^hasAddrs) + uint64(protocol) + uint64(n)
+	return uint64(p.addrs&addrSum) + uint64(protocol) + uint64(n)
 }
 
 // Errorf returns a [*LayerError] for this layer with the formatted text. The

@@ -2,6 +2,7 @@ package testpkt
 
 import (
 	"encoding/binary"
+	"fmt"
 	"strings"
 )
 
@@ -96,8 +97,8 @@ func (l *TCP) append(b []byte, p Place) ([]byte, error) {
 	if err != nil || l.Exact || l.Checksum != 0 {
 		return b, err
 	}
-	if p.addrs == 0 {
-		return b, p.Errorf("Checksum", "no IPv4 or IPv6 layer before it")
+	if p.addrs&(hasAddrs|inFragment) != hasAddrs {
+		return b, p.noSum()
 	}
 	segment := b[start:]
 	sum := fold(p.pseudoSum(ProtocolTCP, len(segment)) +
@@ -122,4 +123,29 @@ func (l *TCP) check(p Place) error {
 // Number implements [Layer].
 func (l TCP) Number(s Space) (uint16, bool) {
 	return ProtocolTCP, s == SpaceIPProtocol
+}
+
+func (l *TCP) decode(b []byte) (head, error) {
+	if len(b) < tcpMinLen {
+		return head{}, tooShort(tcpMinLen)
+	}
+	h := (*[tcpMinLen]byte)(b)
+	n := int(h[12]>>4) * 4
+	if n < tcpMinLen {
+		return head{}, fmt.Errorf("DataOffset: %d, at least 5", n/4)
+	}
+	if len(b) < n {
+		return head{}, tooShort(n)
+	}
+	*l = TCP{
+		SrcPort: binary.BigEndian.Uint16(h[0:]), DstPort: binary.BigEndian.Uint16(h[2:]),
+		Seq: binary.BigEndian.Uint32(h[4:]), Ack: binary.BigEndian.Uint32(h[8:]),
+		DataOffset: h[12] >> 4, Flags: TCPFlags(binary.BigEndian.Uint16(h[12:]) & 0xfff),
+		Window: binary.BigEndian.Uint16(h[14:]), Checksum: binary.BigEndian.Uint16(h[16:]),
+		Urgent: binary.BigEndian.Uint16(h[18:]), Exact: true,
+	}
+	if n > tcpMinLen {
+		l.Options = b[tcpMinLen:n:n]
+	}
+	return head{n: n, space: SpaceTCPPort, number: l.DstPort}, nil
 }

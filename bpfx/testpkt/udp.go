@@ -39,6 +39,9 @@ func (l UDP) Append(b []byte, p Place) ([]byte, error) {
 	}
 	n := len(b) - start
 	if l.Length == 0 {
+		if p.addrs&inFragment != 0 {
+			return b, p.inFragmentError("Length")
+		}
 		if n > 0xffff {
 			return b, p.Errorf("Length", "datagram of %d bytes exceeds 65535", n)
 		}
@@ -48,8 +51,8 @@ func (l UDP) Append(b []byte, p Place) ([]byte, error) {
 	if l.Checksum != 0 {
 		return b, nil
 	}
-	if p.addrs == 0 {
-		return b, p.Errorf("Checksum", "no IPv4 or IPv6 layer before it")
+	if p.addrs&(hasAddrs|inFragment) != hasAddrs {
+		return b, p.noSum()
 	}
 	sum := fold(p.pseudoSum(ProtocolUDP, n) + uint64(ports) + uint64(l.Length))
 	sum = ^Sum(sum, b[start+udpLen:])
@@ -63,4 +66,16 @@ func (l UDP) Append(b []byte, p Place) ([]byte, error) {
 // Number implements [Layer].
 func (l UDP) Number(s Space) (uint16, bool) {
 	return ProtocolUDP, s == SpaceIPProtocol
+}
+
+func (l *UDP) decode(b []byte) (head, error) {
+	if len(b) < udpLen {
+		return head{}, tooShort(udpLen)
+	}
+	h := (*[udpLen]byte)(b)
+	*l = UDP{
+		SrcPort: binary.BigEndian.Uint16(h[0:]), DstPort: binary.BigEndian.Uint16(h[2:]),
+		Length: binary.BigEndian.Uint16(h[4:]), Checksum: binary.BigEndian.Uint16(h[6:]), Exact: true,
+	}
+	return head{n: udpLen, total: said(int(l.Length)), space: SpaceUDPPort, number: l.DstPort}, nil
 }

@@ -1,5 +1,9 @@
 package testpkt
 
+import "encoding/binary"
+
+const vlanLen = 4 // bytes
+
 // VLAN is an IEEE 802.1Q tag of 4 bytes: control information and the EtherType
 // of what follows. The tag's own EtherType is that of the header before it.
 //
@@ -43,4 +47,15 @@ func (l VLAN) Append(b []byte, p Place) ([]byte, error) {
 // Number implements [Layer].
 func (l VLAN) Number(s Space) (uint16, bool) {
 	return EtherTypeVLAN, s == SpaceEtherType
+}
+
+func (l *VLAN) decode(b []byte) (head, error) {
+	if len(b) < vlanLen {
+		return head{}, tooShort(vlanLen)
+	}
+	*l = VLAN{
+		Priority: b[0] >> 5, DropEligible: b[0]&0x10 != 0, ID: binary.BigEndian.Uint16(b) & 0xfff,
+		EtherType: binary.BigEndian.Uint16(b[2:]), Exact: true,
+	}
+	return head{n: vlanLen, space: SpaceEtherType, number: l.EtherType}, nil
 }

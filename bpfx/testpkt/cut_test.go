@@ -1,0 +1,158 @@
+package testpkt_test
+
+import (
+	"bytes"
+	"errors"
+	"net/netip"
+	"testing"
+
+	"github.com/bpfx/go/bpfx/testpkt"
+)
+
+// TestFragments cuts packets, checks each fragment, and puts them together.
+func TestFragments(t *testing.T) {
+	data := testpkt.Payload(bytes.Repeat([]byte("0123456789"), 300))
+	addr := netip.MustParseAddr
+	tests := []struct {
+		name   string
+		layers []testpkt.Layer
+		mtu    int
+		want   int    // fragments
+		first  string // layers of the first
+		second string // layers of the others
+	}{
+		{"IPv4", []testpkt.Layer{testpkt.IPv4{ID: 7}, testpkt.UDP{}, data}, 1500, 3, "Ethernet IPv4 UDP Payload", "Ethernet IPv4 Payload"},
+		{"small", []testpkt.Layer{testpkt.IPv4{}, testpkt.UDP{}, testpkt.Payload("123456789")}, 28, 3, "Ethernet IPv4 UDP", "Ethernet IPv4 Payload"},
+		{
+			"IPv4 options",
+			[]testpkt.Layer{
+				testpkt.IPv4{Options: testpkt.Options(testpkt.NoOperation{}, testpkt.RouterAlert(0), testpkt.IPv4Route{Addrs: []netip.Addr{addr("192.0.2.1")}})},
+				testpkt.TCP{}, data,
+			}, 576, 6, "Ethernet IPv4 TCP Payload", "Ethernet IPv4 Payload",
+		},
+		{"IPv6", []testpkt.Layer{testpkt.IPv6{}, testpkt.TCP{}, data}, 1280, 3, "Ethernet IPv6 IPv6Fragment TCP Payload", "Ethernet IPv6 IPv6Fragment Payload"},
+		{
+			"IPv6 extensions",
+			[]testpkt.Layer{
+				testpkt.IPv6{}, testpkt.HopByHop{}, testpkt.DestinationOptions{},
+				testpkt.IPv6Routing{Type: testpkt.RoutingSegments, Data: testpkt.SegmentList(addr("fd00::2"))},
+				testpkt.IPv6Fragment{ID: 9}, testpkt.DestinationOptions{}, testpkt.UDP{}, data,
+			}, 1280, 3,
+			"Ethernet IPv6 HopByHop DestinationOptions IPv6Routing IPv6Fragment DestinationOptions UDP Payload",
+			"Ethernet IPv6 HopByHop DestinationOptions IPv6Routing IPv6Fragment Payload",
+		},
+		{"tunnel", []testpkt.Layer{testpkt.VLAN{}, testpkt.IPv4{}, testpkt.GRE{}, testpkt.IPv6{}, testpkt.UDP{}, data}, 1500, 3, "Ethernet VLAN IPv4 GRE IPv6 UDP Payload", "Ethernet VLAN IPv4 Payload"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			whole := testpkt.MustBuild(append([]testpkt.Layer{testpkt.Ethernet{}}, tt.layers...)...)
+			frags, err := testpkt.Fragments(append(whole, "trailer"...)[:len(whole)], tt.mtu)
+			if err != nil || len(frags) != tt.want {
+				t.Fatalf("Fragments() = %d, %v, want %d", len(frags), err, tt.want)
+			}
+			var got []byte
+			for i, frag := range frags {
+				spans, err := testpkt.Spans(frag)
+				if err != nil {
+					t.Fatalf("fragment %d: %v", i, err)
+				}
+				want := tt.second
+				if i == 0 {
+					want = tt.first
+				}
+				var layers []testpkt.Layer
+				for _, s := range spans {
+					layers = append(layers, s.Layer)
+				}
+				if names(layers) != want {
+					t.Errorf("fragment %d is %s, want %s", i, names(layers), want)
+				}
+				got = append(got, fragmentData(t, frag, spans, i, len(got), i < len(frags)-1)...)
+			}
+			if !bytes.HasSuffix(whole, got) || len(got) < 17 {
+				t.Errorf("fragments together aren't the end of the packet\ngot  %x\nwant %x", got, whole)
+			}
+		})
+	}
+}
+
+// fragmentData returns what a fragment carries, after checks of its header.
+func fragmentData(t *testing.T, frag []byte, spans []testpkt.Span, i, offset int, more bool) []byte {
+	t.Helper()
+	for _, s := range spans {
+		switch l := s.Layer.(type) {
+		case testpkt.IPv4:
+			if sum := testpkt.Checksum(frag[s.Start:s.End]); sum != 0 {
+				t.Errorf("fragment %d: sum over the header is %#04x, want 0", i, sum)
+			}
+			if int(l.FragmentOffset)*8 != offset || (l.Flags&testpkt.MoreFragments != 0) != more {
+				t.Errorf("fragment %d: offset %d, flags %v, want offset %d, more %v", i, l.FragmentOffset, l.Flags, offset/8, more)
+			}
+			return frag[s.End:]
+		case testpkt.IPv6Fragment:
+			if int(l.Offset)*8 != offset || l.More != more {
+				t.Errorf("fragment %d: offset %d, more %v, want offset %d, more %v", i, l.Offset, l.More, offset/8, more)
+			}
+			return frag[s.End:]
+		}
+	}
+	t.Fatalf("fragment %d is none", i)
+	return nil
+}
+
+func TestFragmentsAgain(t *testing.T) {
+	for _, ip := range []testpkt.Layer{testpkt.IPv4{}, testpkt.IPv6{}} {
+		whole := testpkt.MustBuild(testpkt.Ethernet{}, ip, testpkt.UDP{}, make(testpkt.Payload, 3000))
+		want, err := testpkt.Fragments(whole, 520)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got [][]byte
+		big, err := testpkt.Fragments(whole, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, frag := range big {
+			small, err := testpkt.Fragments(frag, 520)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, small...)
+		}
+		offset := 0
+		for i, frag := range got {
+			spans, _ := testpkt.Spans(frag)
+			offset += len(fragmentData(t, frag, spans, i, offset, i < len(got)-1))
+		}
+		if offset != 3008 || len(got) < len(want) {
+			t.Errorf("%d fragments with %d bytes, want at least %d with 3008", len(got), offset, len(want))
+		}
+	}
+}
+
+func TestFragmentsErrors(t *testing.T) {
+	eth, data := testpkt.Ethernet{}, make(testpkt.Payload, 100)
+	build := testpkt.MustBuild
+	if _, err := testpkt.Fragments(build(eth, data), 50); !errors.Is(err, testpkt.ErrNoIP) {
+		t.Errorf("Fragments() of no IP = %v, want %v", err, testpkt.ErrNoIP)
+	}
+	if _, err := testpkt.Fragments(build(eth, testpkt.IPv4{Flags: testpkt.DontFragment}, data), 50); !errors.Is(err, testpkt.ErrDontFragment) {
+		t.Errorf("Fragments() = %v, want %v", err, testpkt.ErrDontFragment)
+	}
+	var decodeErr *testpkt.DecodeError
+	if _, err := testpkt.Fragments(build(eth, data)[:10], 50); !errors.As(err, &decodeErr) {
+		t.Errorf("Fragments() = %v, want a DecodeError", err)
+	}
+	for _, mtu := range []int{27, 0, -1} {
+		if _, err := testpkt.Fragments(build(eth, testpkt.IPv4{}, data), mtu); err == nil {
+			t.Errorf("Fragments() to %d bytes succeeds", mtu)
+		}
+	}
+	if _, err := testpkt.Fragments(build(eth, testpkt.IPv4{Options: []byte{7, 1}}, data), 50); err == nil {
+		t.Error("Fragments() of malformed options succeeds")
+	}
+	whole := build(eth, testpkt.IPv4{}, data)
+	if got, err := testpkt.Fragments(append(whole, 0), 120); err != nil || len(got) != 1 || !bytes.Equal(got[0], whole) {
+		t.Errorf("Fragments() of a short packet = %x, %v, want it", got, err)
+	}
+}
