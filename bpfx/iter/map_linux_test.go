@@ -41,10 +41,12 @@ func keyOf(i, size int) []byte {
 
 // valueOf returns bytes that look random, and are those of key i.
 func valueOf(i, size int) []byte {
-	r := rand.NewChaCha8([32]byte{byte(i), byte(i >> 8), byte(i >> 16)})
-	b := make([]byte, size)
-	r.Read(b)
-	return b
+	r := rand.New(rand.NewPCG(uint64(i), 1))
+	var b []byte
+	for len(b) < size {
+		b = binary.LittleEndian.AppendUint64(b, r.Uint64())
+	}
+	return b[:size]
 }
 
 // fill puts n entries into a map.
@@ -191,46 +193,53 @@ func skipIfRefused(tb testing.TB, err error) {
 // TestMapTypes reads maps of all types with keys and values of many sizes in
 // all ways, and compares them entry by entry.
 func TestMapTypes(t *testing.T) {
-	hashes := []ebpf.MapType{ebpf.Hash, ebpf.LRUHash, ebpf.PerCPUHash, ebpf.LRUCPUHash}
-	arrays := []ebpf.MapType{ebpf.Array, ebpf.PerCPUArray}
-	values := []uint32{1, 2, 3, 4, 7, 8, 12, 16, 61, 200, 500, 501, 513, 5000}
-	for _, typ := range slices.Concat(hashes, arrays) {
-		keys := []uint32{1, 2, 4, 5, 8, 13, 16, 40, 511}
-		if slices.Contains(arrays, typ) {
-			keys = []uint32{4}
-		}
-		for i, value := range values {
-			key := keys[i%len(keys)]
-			spec := &ebpf.MapSpec{Type: typ, KeySize: key, ValueSize: value, MaxEntries: 700}
-			n := 600 // more than a first batch has
-			switch {
-			case key == 1:
-				n = 200
-			case slices.Contains(arrays, typ):
-				n = 700
-			}
-			if typ == ebpf.LRUHash || typ == ebpf.LRUCPUHash {
-				spec.MaxEntries = 4096 // it drops entries before it is full
-			}
-			t.Run(fmt.Sprintf("%v/%d_%d", typ, key, value), func(t *testing.T) {
-				m := mustMap(t, spec)
-				fill(t, m, n)
-				want := reference(t, m)
-				if len(want) != n {
-					t.Fatalf("the map has %d entries, want %d", len(want), n)
-				}
-				for _, method := range methods {
-					t.Run(method.String(), func(t *testing.T) {
+	for _, typ := range []ebpf.MapType{ebpf.Hash, ebpf.LRUHash, ebpf.PerCPUHash, ebpf.LRUCPUHash, ebpf.Array, ebpf.PerCPUArray} {
+		t.Run(typ.String(), func(t *testing.T) {
+			filled := sizes(t, typ)
+			for _, method := range methods {
+				t.Run(method.String(), func(t *testing.T) {
+					for m, want := range filled {
 						got, used := dumpRaw(t, m, method)
 						compare(t, got, want)
 						if method != Fastest && used != method || used == Fastest {
 							t.Errorf("%v used %v", method, used)
 						}
-					})
-				}
-			})
-		}
+					}
+				})
+			}
+		})
 	}
+}
+
+// sizes makes maps of a type with keys and values of many sizes, and returns
+// what is in them.
+func sizes(t *testing.T, typ ebpf.MapType) map[*ebpf.Map]entries {
+	t.Helper()
+	values := []uint32{1, 2, 3, 4, 7, 8, 12, 16, 61, 200, 500, 501, 513, 5000}
+	keys := []uint32{1, 2, 4, 5, 8, 13, 16, 40, 511}
+	array := typ == ebpf.Array || typ == ebpf.PerCPUArray
+	if array {
+		keys = []uint32{4}
+	}
+	filled := make(map[*ebpf.Map]entries)
+	for i, value := range values {
+		key, n := keys[i%len(keys)], trialEntries+44
+		spec := &ebpf.MapSpec{Type: typ, KeySize: key, ValueSize: value, MaxEntries: uint32(n)}
+		if key == 1 {
+			n = 200
+		}
+		if typ == ebpf.LRUHash || typ == ebpf.LRUCPUHash {
+			spec.MaxEntries = 4096 // it drops entries before it is full
+		}
+		m := mustMap(t, spec)
+		fill(t, m, n)
+		want := reference(t, m)
+		if len(want) != n {
+			t.Fatalf("%v has %d entries, want %d", m, len(want), n)
+		}
+		filled[m] = want
+	}
+	return filled
 }
 
 // compare reports the first differences only: there may be thousands.
