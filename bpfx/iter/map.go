@@ -79,13 +79,19 @@ func (m Method) String() string {
 // Dump reads all entries of a map, as often as it is asked. It must be closed:
 // a program stays loaded once it was needed.
 //
-// All methods give the same entries, in an order of the kernel's own. A map may
-// change meanwhile. Entries that are there all the time are given once; those
-// that come and go may be missed, and one that goes and comes back given twice.
-// A value that is updated in place may be half old and half new, as with any
-// lookup. Where elements of a hash table are used again at once, as the kernel
-// does, a value may even be that of another key which took the place just then;
-// only ByBatch locks against it.
+// All methods give the same entries of a map that doesn't change, in an order of
+// the kernel's own. One that changes meanwhile is no snapshot:
+//
+//   - Entries that come and go may be missed, and one that goes and comes back
+//     may be given twice.
+//   - Entries that are there all the time are given once by ByBatch and ByKey.
+//     ByIterator goes on at a position in a bucket of the hash table after each
+//     read of 32 KiB: if others of the bucket were deleted or added since, it may
+//     miss one, or give one twice.
+//   - A value that is updated in place may be half old and half new, as in any
+//     lookup. The kernel uses elements of hash tables again at once: the value of
+//     an entry that is deleted may be that of another key, which took the place
+//     just then. Only ByBatch locks against that.
 //
 // Its methods may be called from many goroutines.
 type Dump[K, V any] struct {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/rlimit"
 
 	"github.com/bpfx/go/internal/testutil"
 )
@@ -63,10 +64,18 @@ func TestMapDeletedFrom(t *testing.T) {
 					}
 				}
 			}
+			missing := 0
 			for k := uint32(1); k < n; k += 2 {
 				if !seen[k] {
-					t.Errorf("key %d, which was there all the time, is missing", k)
+					missing++
 				}
+			}
+			allowed := 0
+			if used, _ := d.Used(); used == ByIterator {
+				allowed = n*newMapRecord(4, 128).size()/chunk + 1 // one per read
+			}
+			if missing > allowed {
+				t.Errorf("%d keys that were there all the time are missing, want %d at most", missing, allowed)
 			}
 		})
 	}
@@ -294,4 +303,9 @@ func TestMapLock(t *testing.T) {
 	}
 }
 
-func TestMain(m *testing.M) { testutil.Main(m) }
+// TestMain lifts the limit of locked memory, which maps of old kernels count
+// against.
+func TestMain(m *testing.M) {
+	_ = rlimit.RemoveMemlock() // fails without root, as tests that need it skip
+	testutil.Main(m)
+}
