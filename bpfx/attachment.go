@@ -162,6 +162,14 @@ func (a *Attachment) Pin(path string) error {
 // Unpinning what isn't pinned is fine.
 func (a *Attachment) Unpin() error { return a.onLink(link.Link.Unpin) }
 
+// Use calls fn with the kernel's link, which can't be closed meanwhile:
+// [Attachment.Close] waits for it. It is for functions that take a link or its
+// descriptor. fn must neither close the link nor call methods of the attachment.
+//
+// Returns the error of fn, and an error wrapping [os.ErrClosed] after Close, or
+// [ebpf.ErrNotSupported] if there is no link.
+func (a *Attachment) Use(fn func(link.Link) error) error { return a.onLink(fn) }
+
 func (a *Attachment) onLink(fn func(link.Link) error) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -1,0 +1,123 @@
+package iter
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"syscall"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+)
+
+const (
+	// trialEntries is how many entries a map may have to be read at once.
+	trialEntries = 256
+	// trialBytes and batchBytes are what the first and all other batches take at
+	// most, unless a single entry or bucket is larger.
+	trialBytes = 64 << 10
+	batchBytes = 256 << 10
+)
+
+// A batcher reads a map with BPF_MAP_LOOKUP_BATCH.
+type batcher struct {
+	t      *table
+	cursor ebpf.MapBatchCursor
+	count  int  // entries that fit
+	done   bool // the last batch was read
+	given  int  // entries so far
+	// keys and values are slices of arrays of bytes, or of bytes if there is a
+	// value for each CPU: cilium/ebpf lets the kernel write there at once. k and
+	// v are the same memory.
+	keys, values any
+	k, v         []byte
+}
+
+func newBatcher(t *table, limit int) *batcher {
+	n := limit / (t.keySize + t.full)
+	if limit == trialBytes {
+		n = min(n, trialEntries)
+	}
+	// One more than there can be: the last batch is the one that isn't full.
+	n = min(n, int(min(t.m.MaxEntries(), 1<<30))+1)
+	b := &batcher{t: t}
+	b.resize(max(n, 4))
+	return b
+}
+
+// resize makes place for n entries.
+func (b *batcher) resize(n int) {
+	b.count = n
+	b.keys, b.k = arrays(n, b.t.keySize)
+	if b.t.cpus > 0 {
+		b.v = make([]byte, n*b.t.full)
+		b.values = b.v
+	} else {
+		b.values, b.v = arrays(n, b.t.full)
+	}
+}
+
+// arrays makes a slice of n arrays of size bytes, and returns its memory too.
+func arrays(n, size int) (slice any, memory []byte) {
+	s := reflect.MakeSlice(reflect.SliceOf(reflect.ArrayOf(size, reflect.TypeFor[byte]())), n, n)
+	return s.Interface(), unsafe.Slice((*byte)(s.UnsafePointer()), n*size)
+}
+
+// next reads a batch and returns how many entries it has, which may be none
+// before the last.
+func (b *batcher) next() (int, error) {
+	for {
+		n, err := b.t.m.BatchLookup(&b.cursor, b.keys, b.values, nil)
+		switch {
+		case err == nil:
+		case errors.Is(err, ebpf.ErrKeyNotExist):
+			b.done = true
+		case errors.Is(err, syscall.ENOSPC) && b.count <= int(min(b.t.m.MaxEntries(), 1<<30)):
+			b.resize(2 * b.count) // a bucket of the hash table has more entries
+			continue
+		default:
+			return 0, fmt.Errorf("dump %v: batch: %w", b.t.m, err)
+		}
+		// The cursor of some types is a key, which starts over if the key is gone.
+		if b.given += n; b.given > 2*int(min(b.t.m.MaxEntries(), 1<<29))+b.count {
+			return 0, fmt.Errorf("dump %v: entries are deleted faster than they are read: %w", b.t.m, ebpf.ErrIterationAborted)
+		}
+		return n, nil
+	}
+}
+
+// give calls fn with n entries until it returns false.
+func (b *batcher) give(n int, fn func(key, value []byte) bool) bool {
+	ks, vs := b.t.keySize, b.t.full
+	for i := range n {
+		if !fn(b.k[i*ks:(i+1)*ks], b.v[i*vs:(i+1)*vs]) {
+			return false
+		}
+	}
+	return true
+}
+
+// each reads all batches and calls fn with each entry until it returns false.
+func (b *batcher) each(fn func(key, value []byte) bool) error {
+	for !b.done {
+		n, err := b.next()
+		if err != nil {
+			return err
+		}
+		if !b.give(n, fn) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// rest gives the batch that was read, of n entries, and reads the others.
+func (b *batcher) rest(fn func(key, value []byte) bool) error {
+	if !b.give(b.given, fn) {
+		return nil
+	}
+	if n := batchBytes / (b.t.keySize + b.t.full); n > b.count {
+		b.resize(min(n, int(min(b.t.m.MaxEntries(), 1<<30))+1))
+	}
+	return b.each(fn)
+}

@@ -1,0 +1,456 @@
+package iter
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"syscall"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bpfx/go/internal/testutil"
+)
+
+// methods are all ways to read a map.
+var methods = []Method{Fastest, ByIterator, ByBatch, ByKey}
+
+// mustMap makes a map.
+func mustMap(tb testing.TB, spec *ebpf.MapSpec) *ebpf.Map {
+	tb.Helper()
+	testutil.NeedRoot(tb)
+	m, err := ebpf.NewMap(spec)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { m.Close() })
+	return m
+}
+
+// keyOf returns key i of a size in bytes.
+func keyOf(i, size int) []byte {
+	b := binary.LittleEndian.AppendUint32(nil, uint32(i))
+	return append(b, bytes.Repeat([]byte{0xee}, max(0, size-4))...)[:size]
+}
+
+// valueOf returns bytes that look random, and are those of key i.
+func valueOf(i, size int) []byte {
+	r := rand.New(rand.NewPCG(uint64(i), 1))
+	var b []byte
+	for len(b) < size {
+		b = binary.LittleEndian.AppendUint64(b, r.Uint64())
+	}
+	return b[:size]
+}
+
+// fill puts n entries into a map.
+func fill(tb testing.TB, m *ebpf.Map, n int) {
+	tb.Helper()
+	cpus := 0
+	if perCPU(m) {
+		cpus = ebpf.MustPossibleCPU()
+	}
+	key := func(i int) []byte { return keyOf(i, int(m.KeySize())) }
+	if m.Type() == ebpf.LPMTrie {
+		key = func(i int) []byte { // the length of the prefix is first
+			return append(binary.NativeEndian.AppendUint32(nil, 8*(m.KeySize()-4)), keyOf(i, int(m.KeySize()-4))...)
+		}
+	}
+	for i := range n {
+		var v any = valueOf(i, int(m.ValueSize()))
+		if cpus > 0 {
+			list := make([][]byte, cpus)
+			for c := range list {
+				list[c] = valueOf(i+c<<16, int(m.ValueSize()))
+			}
+			v = list
+		}
+		if err := m.Put(key(i), v); err != nil {
+			tb.Fatalf("put entry %d: %v", i, err)
+		}
+	}
+}
+
+func perCPU(m *ebpf.Map) bool {
+	return slices.Contains([]ebpf.MapType{ebpf.PerCPUHash, ebpf.LRUCPUHash, ebpf.PerCPUArray}, m.Type())
+}
+
+// entries are values by key; those of all CPUs behind each other.
+type entries map[string]string
+
+// reference reads a map with cilium/ebpf.
+func reference(tb testing.TB, m *ebpf.Map) entries {
+	tb.Helper()
+	got := make(entries)
+	add := func(k, v []byte) {
+		if _, again := got[string(k)]; again {
+			tb.Fatalf("MapIterator gave key %x twice", k)
+		}
+		got[string(k)] = string(v)
+	}
+	it := m.Iterate()
+	if !perCPU(m) {
+		var k, v []byte
+		for it.Next(&k, &v) {
+			add(k, v)
+		}
+	} else {
+		// An iterator has no way to give values of any size: its keys are used.
+		var next []byte
+		var key any
+		for {
+			var err error
+			if next, err = m.NextKeyBytes(key); err != nil {
+				tb.Fatal(err)
+			}
+			if next == nil {
+				break
+			}
+			all, err := m.LookupBytes(next)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			var v []byte
+			for step := roundUp(int(m.ValueSize()), 8); len(all) > 0; all = all[step:] {
+				v = append(v, all[:m.ValueSize()]...)
+			}
+			add(next, v)
+			key = next
+		}
+	}
+	if err := it.Err(); err != nil {
+		tb.Fatal(err)
+	}
+	return got
+}
+
+// dumpRaw reads a map and returns the method that was used.
+func dumpRaw(tb testing.TB, m *ebpf.Map, method Method) (entries, Method) {
+	tb.Helper()
+	got := make(entries)
+	add := func(k, v []byte, err error) {
+		tb.Helper()
+		skipMethod(tb, m, method, err)
+		if err != nil {
+			tb.Fatalf("%v of %v: %v", method, m, err)
+		}
+		if _, again := got[string(k)]; again {
+			tb.Errorf("%v of %v: key %x twice", method, m, k)
+		}
+		got[string(k)] = string(v)
+	}
+	if perCPU(m) {
+		d, err := NewDump[Raw, []Raw](m, method)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		defer d.Close()
+		for e, err := range d.All() {
+			add(e.Key, slices.Concat(e.Value...), err)
+		}
+		used, _ := d.Used()
+		return got, used
+	}
+	d, err := NewDump[Raw, Raw](m, method)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer d.Close()
+	for e, err := range d.All() {
+		add(e.Key, e.Value, err)
+	}
+	used, _ := d.Used()
+	return got, used
+}
+
+// skipMethod skips tb where err says that the kernel lacks a method.
+func skipMethod(tb testing.TB, m *ebpf.Map, method Method, err error) {
+	tb.Helper()
+	switch {
+	case err == nil:
+	case method == ByIterator:
+		skipIfRefused(tb, err)
+	case method == ByBatch && m.Type() == ebpf.PerCPUArray:
+		testutil.SkipIfNotSupported(tb, err, "batches of arrays with values per CPU", "5.13")
+	}
+}
+
+// skipIfRefused skips tb if err is what a vendor's kernel says to iterators over
+// the entries of maps, before the verifier runs and to root.
+func skipIfRefused(tb testing.TB, err error) {
+	tb.Helper()
+	if errors.Is(err, syscall.EPERM) && os.Getenv("BPFX_VMTEST") == "" {
+		tb.Skipf("skipping bpf_map_elem: this kernel refuses it even to root (%v; try another kernel: go run ./vmtest)", err)
+	}
+}
+
+// TestMapTypes reads maps of all types with keys and values of many sizes in
+// all ways, and compares them entry by entry.
+func TestMapTypes(t *testing.T) {
+	for _, typ := range []ebpf.MapType{ebpf.Hash, ebpf.LRUHash, ebpf.PerCPUHash, ebpf.LRUCPUHash, ebpf.Array, ebpf.PerCPUArray} {
+		t.Run(typ.String(), func(t *testing.T) {
+			filled := sizes(t, typ)
+			for _, method := range methods {
+				t.Run(method.String(), func(t *testing.T) {
+					for m, want := range filled {
+						got, used := dumpRaw(t, m, method)
+						compare(t, got, want)
+						if method != Fastest && used != method || used == Fastest {
+							t.Errorf("%v used %v", method, used)
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
+// sizes makes maps of a type with keys and values of many sizes, and returns
+// what is in them.
+func sizes(t *testing.T, typ ebpf.MapType) map[*ebpf.Map]entries {
+	t.Helper()
+	values := []uint32{1, 2, 3, 4, 7, 8, 12, 16, 61, 200, 500, 501, 513, 5000}
+	keys := []uint32{1, 2, 4, 5, 8, 13, 16, 40, 511}
+	array := typ == ebpf.Array || typ == ebpf.PerCPUArray
+	if array {
+		keys = []uint32{4}
+	}
+	filled := make(map[*ebpf.Map]entries)
+	for i, value := range values {
+		key, n := keys[i%len(keys)], trialEntries+44
+		spec := &ebpf.MapSpec{Type: typ, KeySize: key, ValueSize: value, MaxEntries: uint32(n)}
+		if key == 1 {
+			n = 200
+		}
+		if typ == ebpf.LRUHash || typ == ebpf.LRUCPUHash {
+			spec.MaxEntries = 4096 // it drops entries before it is full
+		}
+		m := mustMap(t, spec)
+		fill(t, m, n)
+		want := reference(t, m)
+		if len(want) != n {
+			t.Fatalf("%v has %d entries, want %d", m, len(want), n)
+		}
+		filled[m] = want
+	}
+	return filled
+}
+
+// compare reports the first differences only: there may be thousands.
+func compare(tb testing.TB, got, want entries) {
+	tb.Helper()
+	bad := 0
+	for k, v := range want {
+		if w, ok := got[k]; !ok || w != v {
+			tb.Errorf("key %x: value %x, want %x", k, w, v)
+			bad++
+		}
+		if bad > 3 {
+			tb.FailNow()
+		}
+	}
+	if len(got) != len(want) {
+		tb.Errorf("%d entries, want %d", len(got), len(want))
+	}
+}
+
+// TestMapOtherTypes reads maps that have no iterator.
+func TestMapOtherTypes(t *testing.T) {
+	t.Run("lpm_trie", func(t *testing.T) {
+		m := mustMap(t, &ebpf.MapSpec{Type: ebpf.LPMTrie, KeySize: 8, ValueSize: 12, MaxEntries: 1000, Flags: 1}) // BPF_F_NO_PREALLOC
+		fill(t, m, 900)
+		testOther(t, m)
+	})
+	t.Run("hash_of_maps", func(t *testing.T) {
+		inner := &ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 4, MaxEntries: 1}
+		m := mustMap(t, &ebpf.MapSpec{Type: ebpf.HashOfMaps, KeySize: 8, MaxEntries: 10, InnerMap: inner})
+		for i := range uint64(3) {
+			if err := m.Put(i, mustMap(t, inner)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		testOther(t, m)
+	})
+	t.Run("program_array", func(t *testing.T) {
+		testOther(t, mustMap(t, &ebpf.MapSpec{Type: ebpf.ProgramArray, KeySize: 4, ValueSize: 4, MaxEntries: 300}))
+	})
+	t.Run("devmap", func(t *testing.T) {
+		m := mustMap(t, &ebpf.MapSpec{Type: ebpf.DevMap, KeySize: 4, ValueSize: 4, MaxEntries: 4})
+		if err := m.Put(uint32(2), uint32(1)); err != nil { // lo
+			t.Fatal(err)
+		}
+		testOther(t, m)
+	})
+}
+
+func testOther(t *testing.T, m *ebpf.Map) {
+	t.Helper()
+	want := reference(t, m)
+	got, used := dumpRaw(t, m, Fastest)
+	compare(t, got, want)
+	if used != ByKey {
+		t.Errorf("used %v, want ByKey", used)
+	}
+	d, err := NewDump[Raw, Raw](m, ByIterator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	for _, err := range d.All() {
+		if !errors.Is(err, ebpf.ErrNotSupported) {
+			t.Errorf("ByIterator: %v, want ErrNotSupported", err)
+		}
+	}
+}
+
+func TestMapTyped(t *testing.T) {
+	type key struct {
+		A uint32
+		B bool
+	}
+	type value struct {
+		A uint64
+		B [3]bool
+		C int16
+	}
+	want := map[key]value{
+		{1, true}:  {1 << 40, [3]bool{true, false, true}, -5},
+		{2, false}: {7, [3]bool{}, 1},
+	}
+	m := mustMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 8, ValueSize: 16, MaxEntries: 1000})
+	for k, v := range want {
+		kb := binary.NativeEndian.AppendUint32(nil, k.A)
+		kb = append(kb, map[bool]byte{true: 1}[k.B], 0, 0, 0)
+		vb := binary.NativeEndian.AppendUint64(nil, v.A)
+		for _, b := range v.B {
+			vb = append(vb, map[bool]byte{true: 1}[b])
+		}
+		vb = append(vb, 0)
+		vb = append(binary.NativeEndian.AppendUint16(vb, uint16(v.C)), 0, 0)
+		if err := m.Put(kb, vb); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := make(map[key]value)
+	for e, err := range Map[key, value](m) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[e.Key] = e.Value
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Map() differs (-want +got):\n%s", diff)
+	}
+}
+
+// TestMapPerCPU keeps the values of all entries: each must have its own.
+func TestMapPerCPU(t *testing.T) {
+	const n = 2000
+	type named []uint32
+	m := mustMap(t, &ebpf.MapSpec{Type: ebpf.PerCPUHash, KeySize: 4, ValueSize: 4, MaxEntries: n})
+	cpus := ebpf.MustPossibleCPU()
+	want := make(map[uint32]named)
+	for i := range uint32(n) {
+		list := make([]uint32, cpus)
+		for c := range list {
+			list[c] = i<<8 + uint32(c)
+		}
+		want[i] = list
+		if err := m.Put(i, list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := make(map[uint32]named)
+	for e, err := range Map[uint32, named](m) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[e.Key] = e.Value
+	}
+	if !maps.EqualFunc(want, got, func(a, b named) bool { return slices.Equal(a, b) }) {
+		t.Error("Map() gave other values")
+	}
+	e := got[7]
+	if _ = append(e, 1); !slices.Equal(got[8], want[8]) || cap(e) != cpus {
+		t.Error("an append to one value reaches another")
+	}
+}
+
+// TestMapUsed looks what Fastest chooses.
+func TestMapUsed(t *testing.T) {
+	m := mustMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 8, MaxEntries: 10_000})
+	d, err := NewDump[uint32, [8]byte](m, Fastest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if used, reason := d.Used(); used != Fastest || reason != nil {
+		t.Errorf("Used() before a pass = %v, %v", used, reason)
+	}
+	count := func(want int) (Method, error) {
+		t.Helper()
+		n := 0
+		for _, err := range d.All() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		if n != want {
+			t.Errorf("%d entries, want %d", n, want)
+		}
+		return d.Used()
+	}
+	if used, reason := count(0); used != ByBatch || reason != nil {
+		t.Errorf("empty: used %v, %v", used, reason)
+	}
+	fill(t, m, 100)
+	if used, reason := count(100); used != ByBatch || reason != nil {
+		t.Errorf("100 entries: used %v, %v", used, reason)
+	}
+	fill(t, m, 9_000)
+	for range 2 {
+		used, reason := count(9_000)
+		if used == ByBatch && reason != nil {
+			skipIfRefused(t, reason)
+		}
+		if used != ByIterator || reason != nil {
+			t.Errorf("9,000 entries: used %v, %v", used, reason)
+		}
+	}
+}
+
+// TestMapLarge reads entries that no iterator can write.
+func TestMapLarge(t *testing.T) {
+	size := uint32(8 * os.Getpagesize())
+	for _, value := range []uint32{size - 4 - 1, size - 4, 3 * size} {
+		m := mustMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: value, MaxEntries: 300, Flags: 1})
+		fill(t, m, 20)
+		want := reference(t, m)
+		for _, method := range methods {
+			t.Run(fmt.Sprintf("%d/%v", value, method), func(t *testing.T) {
+				if method == ByIterator && value > size-4-1 {
+					d, err := NewDump[Raw, Raw](m, method)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer d.Close()
+					for _, err := range d.All() {
+						if !errors.Is(err, ebpf.ErrNotSupported) {
+							t.Errorf("error = %v, want ErrNotSupported", err)
+						}
+					}
+					return
+				}
+				got, _ := dumpRaw(t, m, method)
+				compare(t, got, want)
+			})
+		}
+	}
+}

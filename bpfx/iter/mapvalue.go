@@ -1,0 +1,113 @@
+package iter
+
+import (
+	"fmt"
+	"reflect"
+	"unsafe"
+)
+
+// keyDecoder returns what turns the bytes of a key into a K.
+func keyDecoder[K any](t *table) (func([]byte, *K), error) {
+	return decoderOf[K](t, "key", t.keySize)
+}
+
+// valueDecoder returns what makes a function that turns the bytes of a value
+// into a V, for each pass anew.
+func valueDecoder[V any](t *table) (func() func([]byte, *V), error) {
+	if t.cpus > 0 {
+		return perCPUDecoder[V](t)
+	}
+	one, err := decoderOf[V](t, "value", t.valueSize)
+	return func() func([]byte, *V) { return one }, err
+}
+
+// decoderOf returns what turns size bytes into a T.
+func decoderOf[T any](t *table, what string, size int) (func([]byte, *T), error) {
+	if _, raw := any(*new(T)).(Raw); raw {
+		return func(b []byte, out *T) { *any(out).(*Raw) = b[:size:size] }, nil
+	}
+	d, err := newDecoder[T]()
+	if err != nil {
+		return nil, fmt.Errorf("dump %v: the %s: %w", t.m, what, err)
+	}
+	if d.size != size {
+		return nil, t.sizeError(what, reflect.TypeFor[T](), d.size, size)
+	}
+	return d.decode, nil
+}
+
+func (t *table) sizeError(what string, typ reflect.Type, has, want int) error {
+	return fmt.Errorf("dump %v: %s type %v has %d bytes, the map's %ss have %d", t.m, what, typ, has, what, want)
+}
+
+// perCPUDecoder returns a decoder of a slice that has one element per CPU. In
+// the bytes, each is followed by padding up to a multiple of 8.
+func perCPUDecoder[V any](t *table) (func() func([]byte, *V), error) {
+	typ := reflect.TypeFor[V]()
+	if typ.Kind() != reflect.Slice || typ == reflect.TypeFor[Raw]() {
+		return nil, fmt.Errorf("dump %v: it has a value for each of %d CPUs: V must be a slice, such as []%v", t.m, t.cpus, typ)
+	}
+	step := roundUp(t.valueSize, 8)
+	if typ.Elem() == reflect.TypeFor[Raw]() {
+		return func() func([]byte, *V) {
+			return func(b []byte, out *V) {
+				list := make([]Raw, t.cpus)
+				for i := range list {
+					list[i] = b[i*step : i*step+t.valueSize : i*step+t.valueSize]
+				}
+				reflect.ValueOf(out).Elem().Set(reflect.ValueOf(list).Convert(typ))
+			}
+		}, nil
+	}
+	elem, err := layoutOf(typ.Elem())
+	if err != nil {
+		return nil, fmt.Errorf("dump %v: the value: %w", t.m, err)
+	}
+	if elem.size != t.valueSize {
+		return nil, t.sizeError("value", typ.Elem(), elem.size, t.valueSize)
+	}
+	size := int(typ.Elem().Size())
+	return func() func([]byte, *V) {
+		s := slab{typ: typ, n: t.cpus}
+		return func(b []byte, out *V) {
+			base := s.next()
+			for i := range t.cpus {
+				elem.decode(b[i*step:], unsafe.Add(base, i*size))
+			}
+			*(*sliceHeader)(unsafe.Pointer(out)) = sliceHeader{base, t.cpus, t.cpus}
+		}
+	}, nil
+}
+
+// sliceHeader is a slice as the Go runtime has it.
+type sliceHeader struct {
+	data     unsafe.Pointer
+	len, cap int
+}
+
+// A slab hands out arrays of n elements of a slice's type. It makes many at
+// once: a map has as many entries as these, and each keeps its array.
+type slab struct {
+	typ  reflect.Type // of the slice
+	n    int
+	rest unsafe.Pointer
+	left int // arrays
+}
+
+// slabBytes is how much is made at once, in bytes. One array that is kept keeps
+// as much alive.
+const slabBytes = 4096
+
+func (s *slab) next() unsafe.Pointer {
+	size := s.n * int(s.typ.Elem().Size())
+	if s.left == 0 {
+		s.left = max(1, slabBytes/size)
+		s.rest = reflect.MakeSlice(s.typ, s.left*s.n, s.left*s.n).UnsafePointer()
+	}
+	base := s.rest
+	s.left--
+	if s.left > 0 {
+		s.rest = unsafe.Add(base, size)
+	}
+	return base
+}

@@ -1,0 +1,24 @@
+//go:build !linux
+
+package iter
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+)
+
+func errOther() error {
+	return fmt.Errorf("iterators need Linux, this is %s: %w", runtime.GOOS, ebpf.ErrNotSupported)
+}
+
+func attach(*ebpf.Program, *Options, loaded) (link.Link, error)           { return nil, errOther() }
+func startSession(link.Link) (io.ReadCloser, error)                       { return nil, errOther() }
+func infoOf(link.Link) (Info, error)                                      { return Info{}, errOther() }
+func updateError(_ link.Link, _ *ebpf.Program, _ loaded, err error) error { return err }
+func again(error) bool                                                    { return false }
+func explainRead(err error) error                                         { return err }
+func checkIter(link.Link) error                                           { return errOther() }

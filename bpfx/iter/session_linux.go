@@ -1,0 +1,83 @@
+package iter
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+)
+
+// startSession opens the file of an iterator.
+func startSession(l link.Link) (io.ReadCloser, error) {
+	if err := checkIter(l); err != nil {
+		return nil, err
+	}
+	return l.(*link.Iter).Open()
+}
+
+// checkIter refuses links that aren't an iterator's.
+func checkIter(l link.Link) error {
+	if _, ok := l.(*link.Iter); ok {
+		return nil
+	}
+	info, err := l.Info()
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("it is a link of type %v, not an iterator", info.Type)
+}
+
+// again reports whether a read is just to be repeated: the kernel went over a
+// million objects that the program wrote nothing for, or a signal came.
+func again(err error) bool { return errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) }
+
+// explainRead says what the kernel's errno of a read means.
+func explainRead(err error) error {
+	switch {
+	case errors.Is(err, unix.E2BIG):
+		return fmt.Errorf("the program writes more for one object than the %d bytes that the kernel has room for: %w", chunk, err)
+	case errors.Is(err, unix.EOPNOTSUPP):
+		return fmt.Errorf("the output is longer than the %d bytes that an iterator of cgroups has room for: write less, or start further down: %w", chunk, err)
+	}
+	return err
+}
+
+// infoOf asks for what an iterator is.
+func infoOf(l link.Link) (Info, error) {
+	from, err := linkInfo(l)
+	if err != nil {
+		return Info{}, err
+	}
+	info := Info{Target: from.Target, ID: link.ID(from.ID), Program: ebpf.ProgramID(from.Prog)}
+	switch traits[from.Target].params {
+	case ParamsMap:
+		info.Map = ebpf.MapID(from.Map)
+	case ParamsTask:
+		info.TID, info.PID = int(from.TID), int(from.PID)
+	case ParamsCgroup:
+		info.CgroupID, info.Order = from.CgroupID, Order(from.Order)
+	}
+	return info, nil
+}
+
+// updateError says why a link refused another program.
+func updateError(l link.Link, p *ebpf.Program, known loaded, err error) error {
+	if !errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	info, infoErr := linkInfo(l)
+	if infoErr != nil {
+		return err
+	}
+	target := known.target
+	if target == "" {
+		target = targetOf(p)
+	}
+	if target == "" || target == info.Target {
+		return err
+	}
+	return fmt.Errorf("the iterator's target is %s, the program's is %s: %w", info.Target, target, err)
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package iter
+
+import "github.com/cilium/ebpf"
+
+func specialField(*ebpf.Map) string { return "" }
