@@ -16,6 +16,9 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+// code is what Markdown shows as code.
+var code = regexp.MustCompile("(?s)```.*?```|`[^`\n]+`")
+
 // documents returns the Markdown files of the repository, by path from here.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
@@ -43,7 +46,7 @@ func documents(t *testing.T) map[string]string {
 func TestLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)`)
 	for path, text := range documents(t) {
-		for _, m := range link.FindAllStringSubmatch(text, -1) {
+		for _, m := range link.FindAllStringSubmatch(code.ReplaceAllString(text, ""), -1) {
 			if strings.Contains(m[1], "://") {
 				continue
 			}
@@ -64,7 +67,6 @@ func TestNames(t *testing.T) {
 		packages[name] = namesOf(t, dir)
 	}
 	use := regexp.MustCompile(`\b(bpfx|structops|tailcall|iter|testpkt)\.([A-Z]\w*(?:\.[A-Z]\w*)?)`)
-	code := regexp.MustCompile("(?s)```.*?```|`[^`\n]+`")
 	checked := 0
 	for path, text := range documents(t) {
 		for _, span := range code.FindAllString(text, -1) {
