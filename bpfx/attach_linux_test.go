@@ -9,6 +9,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
 	"github.com/bpfx/go/bpfx"
@@ -133,6 +134,8 @@ func TestHookFunc(t *testing.T) {
 		"nil hook":     nil,
 		"no function":  bpfx.HookFunc("none", nil),
 		"no result":    bpfx.HookFunc("empty", func(*ebpf.Program) (*bpfx.Attachment, error) { return nil, nil }),
+		"nil link":     bpfx.HookFunc("link", func(*ebpf.Program) (*bpfx.Attachment, error) { return bpfx.NewAttachment(nil), nil }),
+		"nil detach":   bpfx.HookFunc("detach", func(*ebpf.Program) (*bpfx.Attachment, error) { return bpfx.AttachmentFunc(nil), nil }),
 		"error of its": bpfx.HookFunc("error", func(*ebpf.Program) (*bpfx.Attachment, error) { return nil, errFn }),
 	} {
 		var ae *bpfx.AttachError
@@ -140,6 +143,40 @@ func TestHookFunc(t *testing.T) {
 			t.Errorf("%s: Attach() = %v, %v; want an AttachError", name, a, err)
 		}
 	}
+}
+
+// TestNewAttachment attaches with cilium/ebpf and hands the link over.
+func TestNewAttachment(t *testing.T) {
+	testutil.NeedRoot(t)
+	p := mustLoad(t, bpfx.RawTracepoint{Name: "task_rename"}.Spec(ret(0)))
+	a, err := p.Attach(bpfx.HookFunc("by hand", func(p *ebpf.Program) (*bpfx.Attachment, error) {
+		l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: "task_rename", Program: p})
+		if err != nil {
+			return nil, err
+		}
+		return bpfx.NewAttachment(l), nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, ok := a.Link()
+	if !ok {
+		t.Fatal("Link() has none")
+	}
+	info, err := l.Info()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	testutil.Eventually(t, "the link is gone", func() bool { // older kernels free it in the background
+		left, err := link.NewFromID(info.ID)
+		if err == nil {
+			left.Close()
+		}
+		return errors.Is(err, os.ErrNotExist)
+	})
 }
 
 // TestPinRefuses pins to where nothing can be pinned, and loads what isn't

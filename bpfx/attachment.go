@@ -34,16 +34,24 @@ type Attachment struct {
 }
 
 // NewAttachment makes an Attachment of a link and takes ownership of it. It is
-// for hooks that users write; see [HookFunc].
+// for hooks that users write; see [HookFunc]. A nil link makes nil, which
+// attaching refuses.
 func NewAttachment(l link.Link) *Attachment {
+	if l == nil {
+		return nil
+	}
 	a := AttachmentFunc(l.Close)
 	a.link = l
 	return a
 }
 
 // AttachmentFunc makes an Attachment that has no link, and calls detach once,
-// on Close. It is for hooks that users write; see [HookFunc].
+// on Close. It is for hooks that users write; see [HookFunc]. A nil function
+// makes nil, which attaching refuses.
 func AttachmentFunc(detach func() error) *Attachment {
+	if detach == nil {
+		return nil
+	}
 	a := &Attachment{detach: detach, detached: make(chan struct{})}
 	live.mu.Lock()
 	defer live.mu.Unlock()

@@ -16,6 +16,12 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+// packageDirs are where the packages are, by name.
+var packageDirs = map[string]string{
+	"bpfx": "../bpfx", "structops": "../bpfx/structops", "tailcall": "../bpfx/tailcall",
+	"iter": "../bpfx/iter", "testpkt": "../bpfx/testpkt",
+}
+
 // code is what Markdown shows as code.
 var code = regexp.MustCompile("(?s)```.*?```|`[^`\n]+`")
 
@@ -60,10 +66,7 @@ func TestLinks(t *testing.T) {
 // TestNames looks up every name of bpfx's packages that the documents use.
 func TestNames(t *testing.T) {
 	packages := make(map[string]names)
-	for name, dir := range map[string]string{
-		"bpfx": "../bpfx", "structops": "../bpfx/structops", "tailcall": "../bpfx/tailcall",
-		"iter": "../bpfx/iter", "testpkt": "../bpfx/testpkt",
-	} {
+	for name, dir := range packageDirs {
 		packages[name] = namesOf(t, dir)
 	}
 	use := regexp.MustCompile(`\b(bpfx|structops|tailcall|iter|testpkt)\.([A-Z]\w*(?:\.[A-Z]\w*)?)`)
@@ -72,7 +75,7 @@ func TestNames(t *testing.T) {
 		for _, span := range code.FindAllString(text, -1) {
 			for _, m := range use.FindAllStringSubmatch(span, -1) {
 				checked++
-				if !packages[m[1]][m[2]] {
+				if packages[m[1]][m[2]] == 0 {
 					t.Errorf("%s: there is no %s.%s", path, m[1], m[2])
 				}
 			}
@@ -129,7 +132,15 @@ func inFile(t *testing.T, pattern, excerpt string) bool {
 
 // names are what a package exports: "Name", and "Type.Member" for methods and
 // fields.
-type names map[string]bool
+type names map[string]kind
+
+type kind int
+
+const (
+	function kind = iota + 1 // or method
+	abstract                 // method of an interface
+	other
+)
 
 // namesOf reads the Go files of a directory, whatever they are built for.
 func namesOf(t *testing.T, dir string) names {
@@ -159,19 +170,19 @@ func (n names) declare(decl ast.Decl) {
 	switch d := decl.(type) {
 	case *ast.FuncDecl:
 		if d.Recv == nil {
-			n[d.Name.Name] = true
+			n[d.Name.Name] = function
 		} else {
-			n[receiver(d.Recv.List[0].Type)+"."+d.Name.Name] = true
+			n[receiver(d.Recv.List[0].Type)+"."+d.Name.Name] = function
 		}
 	case *ast.GenDecl:
 		for _, spec := range d.Specs {
 			switch s := spec.(type) {
 			case *ast.ValueSpec:
 				for _, name := range s.Names {
-					n[name.Name] = true
+					n[name.Name] = other
 				}
 			case *ast.TypeSpec:
-				n[s.Name.Name] = true
+				n[s.Name.Name] = other
 				n.members(s)
 			}
 		}
@@ -180,18 +191,16 @@ func (n names) declare(decl ast.Decl) {
 
 // members adds the fields of a struct and the methods of an interface.
 func (n names) members(s *ast.TypeSpec) {
-	var fields *ast.FieldList
+	fields, what := &ast.FieldList{}, other
 	switch typ := s.Type.(type) {
 	case *ast.StructType:
 		fields = typ.Fields
 	case *ast.InterfaceType:
-		fields = typ.Methods
-	default:
-		return
+		fields, what = typ.Methods, abstract
 	}
 	for _, f := range fields.List {
 		for _, name := range f.Names {
-			n[s.Name.Name+"."+name.Name] = true
+			n[s.Name.Name+"."+name.Name] = what
 		}
 		embedded, ok := f.Type.(*ast.StarExpr)
 		if len(f.Names) > 0 || !ok {
@@ -199,7 +208,7 @@ func (n names) members(s *ast.TypeSpec) {
 		}
 		if sel, ok := embedded.X.(*ast.SelectorExpr); ok {
 			for _, member := range promoted(sel.Sel.Name) {
-				n[s.Name.Name+"."+member] = true
+				n[s.Name.Name+"."+member] = other
 			}
 		}
 	}

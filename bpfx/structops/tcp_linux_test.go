@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -292,6 +293,22 @@ func TestUseTCPCCErrors(t *testing.T) {
 	client.Close()
 	if err := structops.UseTCPCC(client, "reno"); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("UseTCPCC after Close = %v, want net.ErrClosed", err)
+	}
+}
+
+// TestAllowedTCPCC wants those that all may use among those that are there.
+func TestAllowedTCPCC(t *testing.T) {
+	allowed, err := structops.AllowedTCPCC()
+	needNoError(t, err)
+	available, err := structops.AvailableTCPCC()
+	needNoError(t, err)
+	if !slices.Contains(allowed, "reno") {
+		t.Errorf("AllowedTCPCC() = %v, without reno, which all may use", allowed)
+	}
+	for _, name := range allowed {
+		if !slices.Contains(available, name) {
+			t.Errorf("AllowedTCPCC() has %s, AvailableTCPCC() = %v has not", name, available)
+		}
 	}
 }
 
