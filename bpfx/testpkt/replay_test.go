@@ -202,3 +202,44 @@ func TestReplayErrors(t *testing.T) {
 		t.Errorf("Replay of nothing = %+v, %v", report, err)
 	}
 }
+
+// TestReplayStreams reads a capture that has no end: no packet is read before
+// the one before it was replayed, but for what a buffer holds.
+func TestReplayStreams(t *testing.T) {
+	const size, enough = 1500, 1000
+	pass := fakeXDP(func(pkt []byte) (uint32, []byte) { return 2, pkt })
+	endless, written := io.Pipe()
+	defer endless.Close()
+	var read counter
+	go func() {
+		w, err := testpkt.NewPcapWriter(written, testpkt.LinkTypeEthernet, testpkt.PcapFormat{})
+		for err == nil {
+			err = w.Write(testpkt.PcapPacket{Data: make([]byte, size)})
+		}
+	}()
+	r, err := testpkt.NewPcapReader(io.TeeReader(endless, &read))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := errors.New("stop")
+	report, err := testpkt.Replay(pass, r, &testpkt.ReplayOptions{Each: func(p testpkt.Replayed) error {
+		if ahead := int(read) - p.Number*(size+16); ahead > 8192 {
+			t.Errorf("at packet %d, %d bytes were read ahead", p.Number, ahead)
+		}
+		if p.Number == enough {
+			return stop
+		}
+		return nil
+	}})
+	if !errors.Is(err, stop) || report.Packets != enough {
+		t.Errorf("Replay() = %+v, %v", report, err)
+	}
+}
+
+// counter counts bytes that are written to it.
+type counter int
+
+func (c *counter) Write(b []byte) (int, error) {
+	*c += counter(len(b))
+	return len(b), nil
+}
