@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/bpfx/go/bpfx"
@@ -215,6 +216,27 @@ func ExampleLengthLies() {
 	// UDP.Length at byte 58: 13 -> 12
 	// UDP.Length at byte 58: 13 -> 14
 	// UDP.Length at byte 58: 13 -> 65535
+}
+
+// What a bit that flips on the way does to a port.
+func ExampleCorruptions() {
+	pkt := testpkt.MustBuild(testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.UDP{DstPort: 53})
+	for v := range testpkt.Corruptions(pkt, testpkt.UDP{}) {
+		if strings.Contains(v.Name, "DstPort") && strings.Contains(v.Name, "byte 37") {
+			fmt.Println(v.Name)
+		}
+	}
+	// Output:
+	// byte 37 (UDP.DstPort) 0x35 -> 0x34
+	// byte 37 (UDP.DstPort) 0x35 -> 0x37
+	// byte 37 (UDP.DstPort) 0x35 -> 0x31
+	// byte 37 (UDP.DstPort) 0x35 -> 0x3d
+	// byte 37 (UDP.DstPort) 0x35 -> 0x25
+	// byte 37 (UDP.DstPort) 0x35 -> 0x15
+	// byte 37 (UDP.DstPort) 0x35 -> 0x75
+	// byte 37 (UDP.DstPort) 0x35 -> 0xb5
+	// byte 37 (UDP.DstPort) 0x35 -> 0x00
+	// byte 37 (UDP.DstPort) 0x35 -> 0xff
 }
 
 // A capture is replayed through a program: how often each verdict came out, and
