@@ -17,7 +17,8 @@ import (
 // all values.
 //
 // Checksums that were right are right for what the lengths then say there is,
-// as far as there are as many bytes, so the lie is the only fault.
+// as far as there are as many bytes, so the lie is the only fault. Where it is
+// about the length of a header, what comes after it stays where it was.
 func LengthLies(pkt []byte) iter.Seq[Variant] {
 	return func(yield func(Variant) bool) {
 		spans, _ := Spans(pkt) // lies about what can be decoded
