@@ -203,6 +203,19 @@ func TestReplayErrors(t *testing.T) {
 	}
 }
 
+// TestReplayReportTime shows what packets take, without those that were refused.
+func TestReplayReportTime(t *testing.T) {
+	r := testpkt.ReplayReport{Packets: 5, Refused: 1, Verdicts: map[string]int{"XDP_DROP": 4}, Duration: 400 * time.Nanosecond, WhyRefused: syscall.EINVAL, FirstRefused: 3}
+	const want = `packets          5
+  XDP_DROP       4
+  refused        1  the first, packet 3: invalid argument
+time per packet  100ns
+`
+	if d := cmp.Diff(want, r.String()); d != "" {
+		t.Errorf("String() (-want +got):\n%s", d)
+	}
+}
+
 // TestReplayStreams reads a capture that has no end: no packet is read before
 // the one before it was replayed, but for what a buffer holds.
 func TestReplayStreams(t *testing.T) {
