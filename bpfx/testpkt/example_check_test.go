@@ -40,6 +40,27 @@ func ExampleCheck() {
 	// case "wrong header length": Verdict: want XDP_PASS, got XDP_DROP
 }
 
+// The program of an object file is tested in the kernel, as root, and without
+// attaching it: this is all that a test needs.
+func ExampleCheck_object() {
+	prog, err := bpfx.LoadELF("firewall.o", "firewall")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer prog.Close()
+	if err := prog.Maps["blocked_ports"].Put(uint16(53), uint8(1)); err != nil {
+		t.Fatal(err)
+	}
+	err = testpkt.Check(prog, []testpkt.Case{{
+		Name:    "blocked port",
+		Packet:  testpkt.MustBuild(testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.UDP{DstPort: 53}),
+		Verdict: "XDP_DROP",
+	}})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // A program that pushes a VLAN tag. The whole packet is compared, by field.
 func ExampleCheck_vlanPush() {
 	err := testpkt.Check(tagger, []testpkt.Case{{
