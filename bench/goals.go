@@ -2,7 +2,7 @@ package main
 
 // A goal is what a benchmark of the project promises.
 type goal struct {
-	pkg   string  // where the benchmark is, below the module's root
+	pkg   string  // where the benchmark is, below the root of the repository
 	name  string  // its name, without who does the work
 	ratio float64 // ours may take this much of the peer's time
 	ns    float64 // ours may take this long; 0 for no limit
@@ -41,4 +41,20 @@ var goals = []goal{
 	{pkg: "bpfx/tailcall", name: "Hops/33", ratio: 1.05, alloc: -1},
 	{pkg: "bpfx/tailcall", name: "Check/straight", ratio: 1, ns: 1_000_000, alloc: -1},
 	{pkg: "bpfx/tailcall", name: "Check/branches", ratio: 1, ns: 1_000_000, alloc: -1},
+	{pkg: "bench/packets", name: "AppendTo/tcp4-0", ratio: 1 / 3.3, ns: 50, alloc: 0, peer: "gopacket"},
+	{pkg: "bench/packets", name: "AppendTo/tcp4-64", ratio: 1 / 3.3, ns: 50, alloc: 0, peer: "gopacket"},
+	{pkg: "bench/packets", name: "AppendTo/tcp4-1400", ratio: 1 / 3.3, ns: 145, alloc: 0, peer: "gopacket"},
+	{pkg: "bench/packets", name: "AppendTo/tcp4-9000", ratio: 1 / 3.3, ns: 750, alloc: 0, peer: "gopacket"},
+	{pkg: "bench/packets", name: "AppendTo/vlan-tcp6-64", ratio: 1 / 3.3, alloc: 0, peer: "gopacket"},
+	{pkg: "bench/packets", name: "AppendTo/tcp4-0", ratio: 1 / 15.0, alloc: 0, peer: "gopacket-fresh"},
+	{pkg: "bench/packets", name: "AppendTo/tcp4-64", ratio: 1 / 15.0, alloc: 0, peer: "gopacket-fresh"},
+	{pkg: "bench/packets", name: "AppendTo/tcp4-1400", ratio: 1 / 15.0, alloc: 0, peer: "gopacket-fresh"},
+	{pkg: "bench/packets", name: "AppendTo/tcp4-9000", ratio: 1 / 15.0, alloc: 0, peer: "gopacket-fresh"},
+	{pkg: "bench/packets", name: "AppendTo/tcp4-0", ratio: 1, alloc: 0, peer: "gvisor"},
+	{pkg: "bench/packets", name: "AppendTo/tcp4-64", ratio: 1, alloc: 0, peer: "gvisor"},
+	{pkg: "bench/packets", name: "AppendTo/tcp4-1400", ratio: 1, alloc: 0, peer: "gvisor"},
+	{pkg: "bench/packets", name: "AppendTo/tcp4-9000", ratio: 1, alloc: 0, peer: "gvisor"},
+	{pkg: "bench/packets", name: "Checksum/1400", ratio: 1.05, ns: 1400 / 15.0, alloc: 0, peer: "gvisor"},
+	{pkg: "bench/packets", name: "Checksum/9000", ratio: 1.05, ns: 9000 / 15.0, alloc: 0, peer: "gvisor"},
+	{pkg: "bench/packets", name: "Checksum/65535", ratio: 1.05, ns: 65535 / 15.0, alloc: 0, peer: "gvisor"},
 }

@@ -98,10 +98,15 @@ func run(o options) (missed int, err error) {
 	return missed, tab.Flush()
 }
 
-// build compiles the benchmarks of a package.
+// build compiles the benchmarks of a package: of the module above, or of this
+// one if it is below bench, for peers that the other mustn't depend on.
 func build(pkg, binary string) error {
+	dir := ".."
+	if own, ok := strings.CutPrefix(pkg, "bench/"); ok {
+		dir, pkg = ".", own
+	}
 	cmd := exec.Command("go", "test", "-c", "-o", binary, "./"+pkg)
-	cmd.Dir = ".."
+	cmd.Dir = dir
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("build benchmarks of %s: %w", pkg, err)

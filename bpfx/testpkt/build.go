@@ -68,6 +68,14 @@ func AppendTo(buf []byte, layers ...Layer) ([]byte, error) {
 	if len(layers) > maxLayers {
 		return buf, fmt.Errorf("%d layers, at most %d: %w", len(layers), maxLayers, ErrTooManyLayers)
 	}
+	if b := appendCommon(buf, layers); b != nil {
+		return b, nil
+	}
+	return appendLayers(buf, layers)
+}
+
+// appendLayers is AppendTo for any layers.
+func appendLayers(buf []byte, layers []Layer) ([]byte, error) {
 	for i := range layers {
 		if isNil(layers[i]) {
 			return buf, &LayerError{Index: i, Layer: layerName(layers[i]), Err: ErrNilLayer}

@@ -124,6 +124,20 @@ func (c *checker) add(field string, err error) {
 	c.errs = append(c.errs, &CaseError{Case: c.name, Field: field, Err: err})
 }
 
+// addAll adds an error, or each that it joins: [Match] returns such.
+func (c *checker) addAll(err error) {
+	if err == nil {
+		return
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && strings.Contains(err.Error(), "\n") {
+		for _, err := range joined.Unwrap() {
+			c.add("", err)
+		}
+		return
+	}
+	c.add("", err)
+}
+
 func (c *checker) complain(field, format string, args ...any) {
 	c.add(field, fmt.Errorf(format, args...))
 }
@@ -158,15 +172,16 @@ func (c *checker) run(prog Runner) {
 		c.complain("Verdict", "want %s, got %s", c.Verdict, verdictOf(res))
 	}
 	left := packetLeft(c.typ, c.Packet, res)
+	if left != nil {
+		res.Data = left
+	}
 	if left == nil && (c.Want != nil || len(c.Match) > 0) {
 		c.complain("", "the run left no packet")
 	} else {
 		c.packet(left)
 	}
 	if c.Verify != nil {
-		if err := c.Verify(res); err != nil {
-			c.add("", err)
-		}
+		c.addAll(c.Verify(res))
 	}
 }
 

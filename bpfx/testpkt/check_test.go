@@ -57,6 +57,12 @@ func TestCheck(t *testing.T) {
 			`case "all": Verdict: want XDP_TX, got XDP_PASS`, `case "all": IPv4.TTL: want 64, got 63`,
 			`case "all": TCP: not in Ethernet/IPv4/UDP`, `case "all": mark is 0, want 42`,
 		}},
+		{"joined", testpkt.Case{Packet: in, Verdict: "XDP_PASS", Verify: func(r bpfx.Result) error {
+			return testpkt.Match(r.Data, testpkt.IPv4{TTL: 9, ID: 3})
+		}}, []string{`case "joined": IPv4.ID: want 3, got 0`, `case "joined": IPv4.TTL: want 9, got 63`}},
+		{"wrapped", testpkt.Case{Packet: in, Verdict: "XDP_PASS", Verify: func(bpfx.Result) error {
+			return fmt.Errorf("%w: %w", wrong, os.ErrInvalid)
+		}}, []string{`case "wrapped": mark is 0, want 42: invalid argument`}},
 
 		{"no verdict", testpkt.Case{Packet: in}, []string{`case "no verdict": Verdict: none is given, want one`}},
 		{"typo", testpkt.Case{Packet: in, Verdict: "XDP_DORP"}, []string{`case "typo": Verdict: "XDP_DORP" is none of XDP programs (nearest: XDP_DROP)`}},

@@ -18,32 +18,49 @@ func Checksum(b []byte) uint16 { return ^Sum(0, b) }
 func Sum(sum uint16, b []byte) uint16 {
 	// The sum is the same in any byte order (RFC 1071 section 2 (B)), and
 	// little endian is the native one nearly everywhere.
-	s := uint64(bits.ReverseBytes16(sum))
-	var c uint64
-	// One bounds check and one folded carry per block: the rest is a chain of
-	// add-with-carry, at about 8 bytes per cycle.
+	return bits.ReverseBytes16(fold(sumLE(uint64(bits.ReverseBytes16(sum)), b)))
+}
+
+// checksumAfter returns the checksum of b and of words in network byte order
+// whose sum is known.
+func checksumAfter(sum uint64, b []byte) uint16 {
+	return ^bits.ReverseBytes16(fold(sumLE(bits.ReverseBytes64(sum), b)))
+}
+
+// sumLE adds the 64-bit words of b, in little endian, to the ones' complement
+// sum s. Folded it is the sum of the 16-bit words.
+func sumLE(s uint64, b []byte) uint64 {
+	// One bounds check per block and one folded carry per chain: the rest is add
+	// with carry. Two chains don't wait for each other. Folding a carry makes
+	// none: only of a sum of ones and a carry in come a sum of ones and a carry
+	// out, and a chain begins without a carry in.
+	var s2, c, c2 uint64
 	for len(b) >= 128 {
 		w := (*[128]byte)(b)
 		s, c = add32(s, 0, w[0:32])
 		s, c = add32(s, c, w[32:64])
-		s, c = add32(s, c, w[64:96])
-		s, c = add32(s, c, w[96:128])
-		s, c = bits.Add64(s, 0, c)
-		s += c
+		s, _ = bits.Add64(s, 0, c)
+		s2, c2 = add32(s2, 0, w[64:96])
+		s2, c2 = add32(s2, c2, w[96:128])
+		s2, _ = bits.Add64(s2, 0, c2)
 		b = b[128:]
 	}
 	for len(b) >= 32 {
 		s, c = add32(s, 0, b[:32])
-		s, c = bits.Add64(s, 0, c)
-		s += c
+		s, _ = bits.Add64(s, 0, c)
 		b = b[32:]
 	}
+	s, c = bits.Add64(s, s2, 0)
+	s += c
 	for len(b) >= 8 {
 		s, c = bits.Add64(s, binary.LittleEndian.Uint64(b), 0)
 		s += c
 		b = b[8:]
 	}
-	return bits.ReverseBytes16(fold(sumTail(s, b)))
+	if len(b) > 0 {
+		s = sumTail(s, b)
+	}
+	return s
 }
 
 // PseudoSum returns the ones' complement sum of the pseudo header of n bytes

@@ -11,8 +11,24 @@
 //		testpkt.TCP{DstPort: 22, Flags: testpkt.SYN},
 //	)
 //
-// Nothing in it needs BPF: the result is a []byte for any use. Programs that
-// craft traffic in production are better served by a full protocol library.
+// The result is a []byte for any use. Programs that craft traffic in production
+// are better served by a full protocol library.
+//
+// # Tests of programs
+//
+// [Check] runs a program over a table of packets and says in which field of
+// which case it isn't as expected. [Torture] runs it over what attackers make of
+// a packet: [Truncations], [Corruptions], [LengthLies]. [Replay] runs it over a
+// capture, and [PcapWriter] writes one that Wireshark opens. All of them return
+// errors, so they work in any test framework and outside of tests; for the
+// program they take a [Runner], such as a [*bpfx.Program].
+//
+//	err := testpkt.Check(prog, []testpkt.Case{
+//		{Name: "ssh", Packet: pkt, Verdict: "XDP_DROP"},
+//	})
+//	if err != nil {
+//		t.Error(err)
+//	}
 //
 // # Zero fields
 //

@@ -42,6 +42,9 @@ func (r *reader) addr() netip.Addr {
 func (r *reader) layer() testpkt.Layer {
 	kind := r.byte()
 	exact := kind >= 128
+	if kind&16 != 0 {
+		return r.otherLayer(kind%16, exact)
+	}
 	switch kind % 16 {
 	case 0:
 		return testpkt.Ethernet{Dst: testpkt.MAC{5: r.byte()}, EtherType: r.uint16(), Exact: exact}
@@ -82,12 +85,55 @@ func (r *reader) layer() testpkt.Layer {
 	return testpkt.Payload(r.bytes())
 }
 
-// FuzzBuild builds packets of any layers: that mustn't panic, and the result
-// mustn't depend on where it is built.
+// otherLayer returns a layer that isn't in every packet, in any state.
+func (r *reader) otherLayer(kind uint8, exact bool) testpkt.Layer {
+	switch kind {
+	case 0:
+		return testpkt.ARP{HardwareLen: r.byte(), Operation: r.uint16(), Sender: r.addr(), Target: r.addr(), Exact: exact}
+	case 1:
+		return testpkt.ICMP{Type: r.byte(), Code: r.byte(), Checksum: r.uint16(), Seq: r.uint16(), Exact: exact}
+	case 2:
+		return testpkt.ICMPv6{Type: r.byte(), Code: r.byte(), Checksum: r.uint16(), Seq: r.uint16(), Exact: exact}
+	case 3:
+		return testpkt.NeighborSolicit{Checksum: r.uint16(), Target: r.addr(), Options: r.bytes(), Exact: exact}
+	case 4:
+		return testpkt.NeighborAdvert{Router: r.byte() > 9, Reserved: uint32(r.uint16()) << 14, Target: r.addr(), Options: r.bytes(), Exact: exact}
+	case 5:
+		return testpkt.RouterSolicit{Reserved: uint32(r.uint16()), Options: r.bytes(), Exact: exact}
+	case 6:
+		return testpkt.RouterAdvert{Flags: testpkt.RouterFlags(r.byte()), Lifetime: r.uint16(), Options: r.bytes(), Exact: exact}
+	case 7:
+		return testpkt.GRE{
+			Flags: testpkt.GREFlags(r.uint16()), Version: r.byte(), Protocol: r.uint16(), Checksum: r.uint16(),
+			Key: uint32(r.byte()), Seq: uint32(r.byte()), Exact: exact,
+		}
+	case 8:
+		return testpkt.VXLAN{Flags: r.byte(), VNI: uint32(r.uint16()) << 9, Reserved: uint32(r.uint16()) << 9, Exact: exact}
+	case 9:
+		return testpkt.HopByHop{NextHeader: r.byte(), Length: r.byte(), Options: r.bytes(), Exact: exact}
+	case 10:
+		return testpkt.DestinationOptions{NextHeader: r.byte(), Length: r.byte(), Options: make([]byte, r.uint16()%3000), Exact: exact}
+	case 11:
+		return testpkt.IPv6Routing{NextHeader: r.byte(), Length: r.byte(), Type: r.byte(), SegmentsLeft: r.byte(), Data: r.bytes(), Exact: exact}
+	case 12:
+		return testpkt.IPv6Fragment{NextHeader: r.byte(), Offset: r.uint16(), Reserved2: r.byte(), More: r.byte() > 9, ID: 1, Exact: exact}
+	case 13:
+		return testpkt.Trailer(r.bytes())
+	}
+	return label(r.uint16())
+}
+
+// FuzzBuild builds packets of any layers: that mustn't panic, the result
+// mustn't depend on where it is built, and it must be built again of the layers
+// that are filled and that are decoded.
 func FuzzBuild(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{0, 0, 0, 0, 13, 14, 15, 2, 'h', 'i'})
 	f.Add([]byte{0, 0, 0, 0, 1, 0, 0, 7, 0, 0, 1, 0, 0, 8, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8})
+	for kind := range byte(16) {
+		f.Add([]byte{0, 0, 0x60, 0, 16 + kind, 0, 0, 0, 0, 0, 0, 0, 0, 0, 15})
+		f.Add([]byte{144 + kind, 1, 2, 3, 4, 5, 6, 7, 8, 9})
+	}
 	f.Add([]byte{13, 11})
 	f.Add([]byte{13, 12})
 	f.Add([]byte{14})
@@ -105,6 +151,21 @@ func FuzzBuild(f *testing.F) {
 		}
 		if d := diff(append([]byte{0xff}, pkt...), buf); d != "" {
 			t.Errorf("Build() and AppendTo() of %+v differ %s", layers, d)
+		}
+		if err != nil {
+			return
+		}
+		checkDecoded(t, pkt)
+		filled, err := testpkt.Filled(layers...)
+		if err != nil {
+			t.Fatalf("Filled(%+v) = %v, but it can be built", layers, err)
+		}
+		if len(pkt) == 0 {
+			return
+		}
+		again, err := testpkt.Build(filled...)
+		if d := diff(pkt, again); err != nil || d != "" {
+			t.Errorf("Build(Filled(%+v)) = %v, differs %s", layers, err, d)
 		}
 	})
 }

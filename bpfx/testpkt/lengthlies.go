@@ -8,16 +8,17 @@ import (
 	"slices"
 )
 
-// LengthLies returns a packet whose headers lie about a length, one length at a
-// time: of an IEEE 802.3 frame, of addresses in ARP, IHL, TotalLength and
-// options of IPv4, PayloadLength of IPv6, Length, SegmentsLeft and options of
-// its extension headers, DataOffset and options of TCP, Length of UDP, options
-// of neighbour discovery. Each is claimed to be zero, less than the header, one
-// less and one more than it is, and the most that fits; IHL and DataOffset take
-// all values.
+// LengthLies returns a packet, which starts with Ethernet, whose headers lie
+// about a length, one length at a time: of an IEEE 802.3 frame, of addresses in
+// ARP, IHL, TotalLength and options of IPv4, PayloadLength of IPv6, Length,
+// SegmentsLeft and options of its extension headers, DataOffset and options of
+// TCP, Length of UDP, options of neighbour discovery. Each is claimed to be
+// zero, less than the header, one less and one more than it is, and the most
+// that fits; IHL and DataOffset take all values.
 //
 // Checksums that were right are right for what the lengths then say there is,
-// as far as there are as many bytes, so the lie is the only fault.
+// as far as there are as many bytes, so the lie is the only fault. Where it is
+// about the length of a header, what comes after it stays where it was.
 func LengthLies(pkt []byte) iter.Seq[Variant] {
 	return func(yield func(Variant) bool) {
 		spans, _ := Spans(pkt) // lies about what can be decoded

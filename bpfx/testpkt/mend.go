@@ -55,6 +55,9 @@ func checksumOf(pkt []byte, spans []Span, i int) (c checked, ok bool) {
 		if h[6]|h[7] == 0 {
 			return c, false
 		}
+		if c.pseudo == 0 {
+			c.pseudo = c.to - c.from // of a jumbogram, RFC 2675
+		}
 	case ICMP:
 		c.at = s.Start + 2
 	case ICMPv6, NeighborSolicit, NeighborAdvert, RouterSolicit, RouterAdvert:

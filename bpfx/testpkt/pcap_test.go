@@ -113,7 +113,7 @@ func TestPcap(t *testing.T) {
 				}
 			}
 			for range 2 {
-				if _, err := p.Next(); err != io.EOF {
+				if _, err := p.Next(); !errors.Is(err, io.EOF) {
 					t.Errorf("Next() after the last packet = %v, want EOF", err)
 				}
 			}
@@ -189,7 +189,7 @@ func TestPcapReaderFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, first := p.Next()
-	if _, again := p.Next(); first == nil || again != first {
+	if _, again := p.Next(); first == nil || !errors.Is(again, first) {
 		t.Errorf("Next() = %v, then %v; want the same error twice", first, again)
 	}
 	if _, err := testpkt.NewPcapReader(nil); err == nil {

@@ -200,6 +200,9 @@ func (r *ReplayReport) String() string {
 	if r.Refused > 0 {
 		fmt.Fprintf(w, "  refused\t%d\tthe first, packet %d: %v\n", r.Refused, r.FirstRefused, r.WhyRefused)
 	}
+	if n := r.Packets - r.Refused; n > 0 && r.Duration > 0 {
+		fmt.Fprintf(w, "time per packet\t%v\n", r.Duration/time.Duration(n))
+	}
 	if r.Changed > 0 {
 		fmt.Fprintf(w, "changed\t%d\n", r.Changed)
 	}

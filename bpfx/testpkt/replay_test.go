@@ -202,3 +202,57 @@ func TestReplayErrors(t *testing.T) {
 		t.Errorf("Replay of nothing = %+v, %v", report, err)
 	}
 }
+
+// TestReplayReportTime shows what packets take, without those that were refused.
+func TestReplayReportTime(t *testing.T) {
+	r := testpkt.ReplayReport{Packets: 5, Refused: 1, Verdicts: map[string]int{"XDP_DROP": 4}, Duration: 400 * time.Nanosecond, WhyRefused: syscall.EINVAL, FirstRefused: 3}
+	const want = `packets          5
+  XDP_DROP       4
+  refused        1  the first, packet 3: invalid argument
+time per packet  100ns
+`
+	if d := cmp.Diff(want, r.String()); d != "" {
+		t.Errorf("String() (-want +got):\n%s", d)
+	}
+}
+
+// TestReplayStreams reads a capture that has no end: no packet is read before
+// the one before it was replayed, but for what a buffer holds.
+func TestReplayStreams(t *testing.T) {
+	const size, enough = 1500, 1000
+	pass := fakeXDP(func(pkt []byte) (uint32, []byte) { return 2, pkt })
+	endless, written := io.Pipe()
+	defer endless.Close()
+	var read counter
+	go func() {
+		w, err := testpkt.NewPcapWriter(written, testpkt.LinkTypeEthernet, testpkt.PcapFormat{})
+		for err == nil {
+			err = w.Write(testpkt.PcapPacket{Data: make([]byte, size)})
+		}
+	}()
+	r, err := testpkt.NewPcapReader(io.TeeReader(endless, &read))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := errors.New("stop")
+	report, err := testpkt.Replay(pass, r, &testpkt.ReplayOptions{Each: func(p testpkt.Replayed) error {
+		if ahead := int(read) - p.Number*(size+16); ahead > 8192 {
+			t.Errorf("at packet %d, %d bytes were read ahead", p.Number, ahead)
+		}
+		if p.Number == enough {
+			return stop
+		}
+		return nil
+	}})
+	if !errors.Is(err, stop) || report.Packets != enough {
+		t.Errorf("Replay() = %+v, %v", report, err)
+	}
+}
+
+// counter counts bytes that are written to it.
+type counter int
+
+func (c *counter) Write(b []byte) (int, error) {
+	*c += counter(len(b))
+	return len(b), nil
+}

@@ -12,9 +12,10 @@ import (
 	"github.com/bpfx/go/bpfx"
 )
 
-// A Runner runs a program over packets. [*bpfx.Program] is one. Others can
-// stand in for it, where there is no kernel to run programs; if they have its
-// Type method, what is expected of them is checked against the type.
+// A Runner runs a program over packets. [*bpfx.Program] is one. Others can set
+// more of the input before they call it, such as a context, or stand in for it
+// where there is no kernel; if they have its Type method, what is expected of
+// them is checked against the type.
 type Runner interface {
 	Run(in bpfx.RunInput) (bpfx.Result, error)
 }

@@ -15,7 +15,7 @@ type Variant struct {
 
 // Hostile returns all hostile variants of packets: their [Truncations], their
 // [LengthLies], and the [Corruptions] of all their layers. A packet of 60 bytes
-// has some 700.
+// has some 650: 5 ms to run them all.
 func Hostile(pkts ...[]byte) iter.Seq[Variant] {
 	return func(yield func(Variant) bool) {
 		for i, pkt := range pkts {

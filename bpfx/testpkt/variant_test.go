@@ -182,6 +182,9 @@ func sums(pkt []byte, ihl int) (list []uint16) {
 		if n >= 8 && n <= len(segment) {
 			segment = segment[:n]
 		}
+		if n == 0 {
+			n = len(segment) // a jumbogram
+		}
 	}
 	if len(segment) < at+2 {
 		return list // the checksum is beyond the end

@@ -36,12 +36,18 @@ func (l VLAN) Append(b []byte, p Place) ([]byte, error) {
 		}
 		l.EtherType = n
 	}
+	tci := l.tci()
+	b = append(b, byte(tci>>8), byte(tci), byte(l.EtherType>>8), byte(l.EtherType))
+	return p.AppendNext(b)
+}
+
+// tci returns the tag control information.
+func (l *VLAN) tci() uint16 {
 	tci := uint16(l.Priority)<<13 | l.ID
 	if l.DropEligible {
 		tci |= 1 << 12
 	}
-	b = append(b, byte(tci>>8), byte(tci), byte(l.EtherType>>8), byte(l.EtherType))
-	return p.AppendNext(b)
+	return tci
 }
 
 // Number implements [Layer].
