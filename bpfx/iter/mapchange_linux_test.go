@@ -243,7 +243,7 @@ func descriptors(tb testing.TB) int {
 
 // TestMapConcurrent reads one Dump from many goroutines.
 func TestMapConcurrent(t *testing.T) {
-	const n = 2000
+	const n = 3000
 	m := mustMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 4, MaxEntries: n})
 	fill(t, m, n)
 	d, err := NewDump[uint32, uint32](m, Fastest)
@@ -275,7 +275,7 @@ func TestMapLock(t *testing.T) {
 	u32 := &btf.Int{Name: "unsigned int", Size: 4}
 	lock := &btf.Struct{Name: "bpf_spin_lock", Size: 4, Members: []btf.Member{{Name: "val", Type: u32}}}
 	value := &btf.Struct{Name: "locked", Size: 8, Members: []btf.Member{{Name: "lock", Type: lock}, {Name: "n", Type: u32, Offset: 32}}}
-	const n = 1000
+	const n = 3000
 	m := mustMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 8, MaxEntries: n, Key: u32, Value: value})
 	for k := range uint32(n) {
 		if err := m.Put(k, [2]uint32{0, k}); err != nil {

@@ -109,7 +109,7 @@ func (t *table) pass(fn func(key, value []byte) bool) (used Method, reason, err 
 	case ByIterator:
 		return ByIterator, nil, t.program(fn)
 	case ByBatch:
-		return ByBatch, nil, newBatcher(t, batchBytes).each(fn)
+		return ByBatch, nil, newBatches(t).each(fn)
 	case ByKey:
 		return ByKey, nil, t.byKey(fn)
 	}
@@ -127,7 +127,7 @@ func (t *table) auto(fn func(key, value []byte) bool) (used Method, reason, err 
 	var trial *batcher
 	var noBatch error
 	if !t.knownLarge() {
-		trial = newBatcher(t, trialBytes)
+		trial = newTrial(t)
 		n, err := trial.next()
 		switch {
 		case err != nil:
@@ -149,7 +149,7 @@ func (t *table) auto(fn func(key, value []byte) bool) (used Method, reason, err 
 		return ByKey, errors.Join(noProgram, noBatch), t.byKey(fn)
 	}
 	if trial == nil {
-		return ByBatch, noProgram, newBatcher(t, batchBytes).each(fn)
+		return ByBatch, noProgram, newBatches(t).each(fn)
 	}
 	return ByBatch, noProgram, trial.rest(fn)
 }

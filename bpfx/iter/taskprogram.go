@@ -32,11 +32,19 @@ var taskStates = []struct {
 	{0x40, Parked}, {0x20, Zombie}, {0x10, Dead}, {0x08, Traced}, {0x04, Stopped}, {0x02, DiskSleep}, {0x01, Sleeping},
 }
 
-// taskProgram is the program of LoadTasks, or of LoadProcesses, once one of
-// them was loaded.
-var taskProgram struct {
-	mu     sync.Mutex
-	offset map[string]taskField
+// taskLayout is what the kernel at hand has of tasks, once it was looked up. It
+// doesn't change while the kernel runs.
+var taskLayout struct {
+	mu    sync.Mutex
+	known *taskKernel
+}
+
+// taskKernel is what the kernel has of tasks.
+type taskKernel struct {
+	fields map[string]taskField
+	// cast is the kernel's function bpf_rdonly_cast and task the type to cast to;
+	// 0 before Linux 6.2.
+	cast, task btf.TypeID
 }
 
 // taskField is where a member of a struct is.
@@ -46,28 +54,37 @@ type taskField struct {
 }
 
 func loadTasks(leaders bool) (*bpfx.Program, error) {
-	fields, err := taskFields()
+	k, err := kernelTasks()
 	if err != nil {
 		return nil, fmt.Errorf("load iterator over tasks: %w", err)
 	}
-	spec := Spec("task", tasksProgram(fields, leaders))
-	spec.Name = "bpfx_tasks"
-	return LoadSpec(spec)
+	load := func(k *taskKernel) (*bpfx.Program, error) {
+		spec := Spec("task", tasksProgram(k, leaders))
+		spec.Name = "bpfx_tasks"
+		return LoadSpec(spec)
+	}
+	p, err := load(k)
+	if err != nil && k.cast != 0 {
+		slow := *k
+		slow.cast = 0
+		if p, err := load(&slow); err == nil {
+			return p, nil
+		}
+	}
+	return p, err
 }
 
-// taskFields returns where the kernel has what tasks tell. It doesn't change
-// while the kernel runs.
-func taskFields() (map[string]taskField, error) {
-	taskProgram.mu.Lock()
-	defer taskProgram.mu.Unlock()
-	if taskProgram.offset != nil {
-		return taskProgram.offset, nil
+func kernelTasks() (*taskKernel, error) {
+	taskLayout.mu.Lock()
+	defer taskLayout.mu.Unlock()
+	if taskLayout.known != nil {
+		return taskLayout.known, nil
 	}
 	spec, err := kbtf.Shared.Cache().Kernel()
 	if err != nil {
 		return nil, err
 	}
-	found := make(map[string]taskField)
+	k := &taskKernel{fields: make(map[string]taskField)}
 	for _, want := range []struct{ name, path string }{
 		{"state", "task_struct.__state task_struct.state"}, // renamed in Linux 5.14
 		{"exit_state", "task_struct.exit_state"},
@@ -83,14 +100,33 @@ func taskFields() (map[string]taskField, error) {
 		{"exited", "signal_struct.sum_sched_runtime"},
 		{"comm", "task_struct.comm"},
 	} {
-		f, err := findField(spec, want.path)
-		if err != nil {
+		if k.fields[want.name], err = findField(spec, want.path); err != nil {
 			return nil, err
 		}
-		found[want.name] = f
 	}
-	taskProgram.offset = found
-	return found, nil
+	k.findCast(spec)
+	taskLayout.known = k
+	return k, nil
+}
+
+// findCast looks for bpf_rdonly_cast. The verifier trusts the task that a program
+// is given, and looks four times through the names of all types for each pointer
+// that is read from such a one: 1.5 ms a pointer, more than all tasks are read
+// in. It doesn't once the pointer was cast, which costs nothing when the program
+// runs.
+func (k *taskKernel) findCast(spec *btf.Spec) {
+	var fn *btf.Func
+	var task *btf.Struct
+	if spec.TypeByName("bpf_rdonly_cast", &fn) != nil || spec.TypeByName("task_struct", &task) != nil {
+		return
+	}
+	cast, err := spec.TypeID(fn)
+	if err != nil {
+		return
+	}
+	if id, err := spec.TypeID(task); err == nil {
+		k.cast, k.task = cast, id
+	}
 }
 
 // findField finds the first of some members, each as in struct.member.member.
@@ -151,12 +187,12 @@ func memberAt(typ btf.Type, names []string) (at uint32, found btf.Type, ok bool)
 
 // tasksProgram returns a program that writes a TaskInfo for each task, or for
 // the first thread of each process.
-func tasksProgram(fields map[string]taskField, leaders bool) asm.Instructions {
+func tasksProgram(k *taskKernel, leaders bool) asm.Instructions {
 	var out TaskInfo
 	const size, done = unsafe.Sizeof(out), "done"
 	const base = -int16(size) // of the TaskInfo, on the stack
 	load := func(to, from asm.Register, name string) asm.Instruction {
-		return asm.LoadMem(to, from, fields[name].at, fields[name].size)
+		return asm.LoadMem(to, from, k.fields[name].at, k.fields[name].size)
 	}
 	store := func(at uintptr, from asm.Register, size asm.Size) asm.Instruction {
 		return asm.StoreMem(asm.RFP, base+int16(at), from, size)
@@ -165,10 +201,21 @@ func tasksProgram(fields map[string]taskField, leaders bool) asm.Instructions {
 	ins := asm.Instructions{
 		asm.LoadMem(asm.R7, asm.R1, 8, asm.DWord), // task
 		asm.JEq.Imm(asm.R7, 0, done),              // the last call has none
-		asm.LoadMem(asm.R6, asm.R1, 0, asm.DWord), // meta
+		asm.LoadMem(asm.R6, asm.R1, 0, asm.DWord),
+		asm.LoadMem(asm.R6, asm.R6, 0, asm.DWord), // meta->seq
+	}
+	if k.cast != 0 {
+		ins = append(ins,
+			asm.Mov.Reg(asm.R1, asm.R7),
+			asm.Mov.Imm(asm.R2, int32(k.task)),
+			asm.Instruction{OpCode: asm.OpCode(asm.JumpClass).SetJumpOp(asm.Call), Src: asm.PseudoKfuncCall, Constant: int64(k.cast)},
+			asm.Mov.Reg(asm.R7, asm.R0),
+		)
+	}
+	ins = append(ins,
 		load(asm.R1, asm.R7, "pid"),
 		load(asm.R2, asm.R7, "tgid"),
-	}
+	)
 	if leaders {
 		ins = append(ins, asm.JNE.Reg(asm.R1, asm.R2, done))
 	}
@@ -186,9 +233,8 @@ func tasksProgram(fields map[string]taskField, leaders bool) asm.Instructions {
 		load(asm.R1, asm.R7, "runtime"), store(unsafe.Offsetof(out.CPUTime), asm.R1, asm.DWord),
 		load(asm.R1, asm.R7, "signal"),
 		load(asm.R1, asm.R1, "exited"), store(unsafe.Offsetof(out.ExitedTime), asm.R1, asm.DWord),
-		asm.LoadMem(asm.R1, asm.R7, fields["comm"].at, asm.DWord), store(unsafe.Offsetof(out.Comm), asm.R1, asm.DWord),
-		asm.LoadMem(asm.R1, asm.R7, fields["comm"].at+8, asm.DWord), store(unsafe.Offsetof(out.Comm)+8, asm.R1, asm.DWord),
 	)
+	ins = append(ins, taskComm(k.fields["comm"].at, base+int16(unsafe.Offsetof(out.Comm)))...)
 	ins = append(ins, taskState(load)...)
 	ins = append(ins,
 		// State, KernelThread and the padding behind them are a word of 8 bytes.
@@ -199,7 +245,7 @@ func tasksProgram(fields map[string]taskField, leaders bool) asm.Instructions {
 		asm.RSh.Imm(asm.R1, pfKthread),
 		asm.And.Imm(asm.R1, 1),
 		store(unsafe.Offsetof(out.KernelThread), asm.R1, asm.Byte),
-		asm.LoadMem(asm.R1, asm.R6, 0, asm.DWord), // meta->seq
+		asm.Mov.Reg(asm.R1, asm.R6),
 		asm.Mov.Reg(asm.R2, asm.RFP),
 		asm.Add.Imm(asm.R2, int32(base)),
 		asm.Mov.Imm(asm.R3, int32(size)),
@@ -208,6 +254,45 @@ func tasksProgram(fields map[string]taskField, leaders bool) asm.Instructions {
 		asm.Return(),
 	)
 	return ins
+}
+
+// taskComm copies the name of the task that R7 points to from an offset there to
+// one on the stack. What is behind its zero becomes zero: before Linux 6.0 it may
+// be what is left of an older name.
+func taskComm(from, to int16) asm.Instructions {
+	const ones, tops = 0x0101010101010101, -0x7f7f7f7f7f7f7f80 // the lowest and the highest bit of each byte
+	word := func(at int16) asm.Instructions {
+		return asm.Instructions{
+			asm.LoadMem(asm.R1, asm.R7, from+at, asm.DWord),
+			asm.HostTo(asm.LE, asm.R1, asm.DWord), // the first byte is the lowest
+			// R2 gets a bit in the first byte that is zero, and maybe more above:
+			// (x - ones) & ^x & tops.
+			asm.Mov.Reg(asm.R2, asm.R1),
+			asm.Sub.Reg(asm.R2, asm.R4),
+			asm.Mov.Reg(asm.R3, asm.R1),
+			asm.Xor.Imm(asm.R3, -1),
+			asm.And.Reg(asm.R2, asm.R3),
+			asm.And.Reg(asm.R2, asm.R5),
+			// R1 keeps what is below: x & (y - 1) & ^y. All of it if there is none.
+			asm.Mov.Reg(asm.R3, asm.R2),
+			asm.Sub.Imm(asm.R3, 1),
+			asm.And.Reg(asm.R1, asm.R3),
+			asm.Mov.Reg(asm.R3, asm.R2),
+			asm.Xor.Imm(asm.R3, -1),
+			asm.And.Reg(asm.R1, asm.R3),
+			asm.HostTo(asm.LE, asm.R1, asm.DWord),
+		}
+	}
+	const ended = "comm_ended"
+	ins := asm.Instructions{asm.LoadImm(asm.R4, ones, asm.DWord), asm.LoadImm(asm.R5, tops, asm.DWord)}
+	ins = append(ins, word(0)...)
+	ins = append(ins,
+		asm.StoreMem(asm.RFP, to, asm.R1, asm.DWord),
+		asm.Mov.Imm(asm.R1, 0),
+		asm.JNE.Imm(asm.R2, 0, ended),
+	)
+	ins = append(ins, word(8)...)
+	return append(ins, asm.StoreMem(asm.RFP, to+8, asm.R1, asm.DWord).WithSymbol(ended))
 }
 
 // stateKnown is where taskState goes on.
