@@ -111,6 +111,7 @@ func TestTasks(t *testing.T) {
 	needTasks(t)
 	stop := threads(t, 20)
 	defer stop()
+	began := sinceBoot(t)
 	before := procTasks(t)
 	got := tasks(t, false)
 	after := procTasks(t)
@@ -153,7 +154,7 @@ func TestTasks(t *testing.T) {
 	for tid, is := range got {
 		_, was := before[tid]
 		_, stays := after[tid]
-		if !was && !stays && is.Start < lastStart(before) {
+		if !was && !stays && is.Start < began {
 			t.Errorf("task %d (%v) was in /proc neither before nor after", tid, is.Comm)
 		}
 	}
@@ -169,12 +170,14 @@ func guarded(pid int32) bool {
 	return errors.Is(err, os.ErrPermission) && os.Getenv("BPFX_VMTEST") == ""
 }
 
-// lastStart returns when the youngest of some tasks started.
-func lastStart(tasks map[int32]TaskInfo) (last time.Duration) {
-	for _, t := range tasks {
-		last = max(last, t.Start)
+// sinceBoot returns how long ago the machine started.
+func sinceBoot(tb testing.TB) time.Duration {
+	tb.Helper()
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
+		tb.Fatal(err)
 	}
-	return last
+	return time.Duration(now.Nano())
 }
 
 // threads starts so many threads that wait until stop is called. They end then,
@@ -262,11 +265,7 @@ func TestTaskStates(t *testing.T) {
 		before, after = after, tasks(t, true)[int32(running.Process.Pid)]
 		return before.CPUTime > 0 && after.CPUTime > before.CPUTime
 	})
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
-		t.Fatal(err)
-	}
-	if age := time.Duration(now.Nano()) - after.Start; age < 0 || age > time.Minute {
+	if age := sinceBoot(t) - after.Start; age < 0 || age > time.Minute {
 		t.Errorf("a new process is %v old", age)
 	}
 }
