@@ -11,7 +11,7 @@ import (
 )
 
 // explain says what the kernel's errno of making a link means.
-func explain(err error, target string, opts *Options, known loaded) error {
+func explain(err error, target string, opts *Options, known *loaded) error {
 	var errno unix.Errno
 	if !errors.As(err, &errno) || strings.HasPrefix(err.Error(), "Options.") {
 		return err // told already

@@ -24,15 +24,24 @@ var errNilIterator = errors.New("nil iterator: open one first")
 // functions that read from it, may be used from many goroutines; after Close
 // they return an error wrapping [os.ErrClosed].
 type Iterator struct {
+	*state
+	ctx context.Context // nil for none
+}
+
+// state is what an iterator shares with those that WithContext makes of it.
+type state struct {
 	a    *bpfx.Attachment
-	size *atomic.Int64   // of records, in bytes; 0 if it isn't known
-	ctx  context.Context // nil for none
+	size atomic.Int64 // of records, in bytes; 0 if it isn't known
 }
 
 func newIterator(a *bpfx.Attachment, size int) *Iterator {
-	it := &Iterator{a: a, size: new(atomic.Int64)}
-	it.size.Store(int64(size))
-	return it
+	both := &struct {
+		Iterator
+		state
+	}{state: state{a: a}}
+	both.size.Store(int64(size))
+	both.Iterator.state = &both.state
+	return &both.Iterator
 }
 
 // WithContext returns the same iterator, whose sessions end with the cause of
@@ -44,9 +53,7 @@ func (it *Iterator) WithContext(ctx context.Context) *Iterator {
 	if it == nil {
 		return nil
 	}
-	with := *it
-	with.ctx = ctx
-	return &with
+	return &Iterator{it.state, ctx}
 }
 
 // Reader starts a session. The caller must close the reader, which may be used
@@ -59,7 +66,7 @@ func (it *Iterator) Reader() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reader{session: s}, nil
+	return &reader{session: *s}, nil
 }
 
 // start starts a session.

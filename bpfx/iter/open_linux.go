@@ -15,7 +15,7 @@ import (
 )
 
 // attach makes the link of an iterator.
-func attach(p *ebpf.Program, opts *Options, known loaded) (_ link.Link, err error) {
+func attach(p *ebpf.Program, opts *Options, known *loaded) (_ link.Link, err error) {
 	target := known.target
 	set := opts.params()
 	if target == "" && set != ParamsNone {
