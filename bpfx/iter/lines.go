@@ -11,20 +11,13 @@ import (
 // with an empty line. Leaving the loop ends the session.
 func (it *Iterator) Lines() stditer.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		if err := it.lines(yield); err != nil {
+		err := it.read(func(s *session) (left bool, err error) {
+			return splitLines(s, func(line string) bool { return yield(line, nil) })
+		})
+		if err != nil {
 			yield("", err)
 		}
 	}
-}
-
-func (it *Iterator) lines(yield func(string, error) bool) error {
-	s, err := it.start()
-	if err != nil {
-		return err
-	}
-	return s.do(func() (left bool, err error) {
-		return splitLines(s, func(line string) bool { return yield(line, nil) })
-	})
 }
 
 // splitLines calls fn with each line until it returns false, and reports whether

@@ -31,6 +31,9 @@ func remember(p *bpfx.Program, spec *ebpf.ProgramSpec) {
 
 // recall returns what is known of p: nothing if LoadSpec didn't load it.
 func recall(p *bpfx.Program) *loaded {
+	if p == nil {
+		return &unknown
+	}
 	if v, ok := specs.Load(weak.Make(p)); ok {
 		return v.(*loaded)
 	}

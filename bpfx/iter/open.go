@@ -3,6 +3,7 @@ package iter
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/cilium/ebpf"
 
@@ -42,8 +43,9 @@ func open(p *bpfx.Program, opts *Options) (*Iterator, error) {
 			return nil, err
 		}
 	}
-	known := recall(p)
-	a, err := p.Attach(&hook{opts, known})
+	it := newIterator()
+	it.hook = hook{p, opts}
+	a, err := p.Attach(&it.hook)
 	if err != nil {
 		var attach *bpfx.AttachError
 		if errors.As(err, &attach) {
@@ -51,27 +53,28 @@ func open(p *bpfx.Program, opts *Options) (*Iterator, error) {
 		}
 		return nil, err
 	}
-	return newIterator(a, known.size), nil
+	it.a = a
+	it.program.Store(p)
+	return it, nil
 }
 
 // hook is what the program of an iterator is attached to.
 type hook struct {
-	opts  *Options // until it is attached
-	known *loaded
+	program *bpfx.Program
+	opts    *Options // until it is attached
 }
 
+// String returns "iterator" and the target, if it is known.
 func (h *hook) String() string {
-	if h.known.target == "" {
-		return "iterator"
-	}
-	return "iterator " + h.known.target
+	return strings.TrimSpace("iterator " + recall(h.program).target)
 }
 
+// Attach implements bpfx.Hook.
 func (h *hook) Attach(p *ebpf.Program) (*bpfx.Attachment, error) {
 	if p.Type() != ebpf.Tracing {
 		return nil, fmt.Errorf("program is of type %v, iterators are of type Tracing: load it with iter.Load", p.Type())
 	}
-	l, err := attach(p, h.opts, h.known)
+	l, err := attach(p, h.opts, h.program)
 	if err != nil {
 		return nil, err
 	}

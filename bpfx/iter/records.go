@@ -105,7 +105,7 @@ func (it *Iterator) checkSize(size int, t reflect.Type) error {
 	if size <= 0 || size > maxRecord {
 		return fmt.Errorf("records of %d bytes: the size must be above 0, and at most %d", size, maxRecord)
 	}
-	known := int(it.size.Load())
+	known := recall(it.program.Load()).size
 	if known == 0 || known == size {
 		return nil
 	}
@@ -118,11 +118,7 @@ func (it *Iterator) checkSize(size int, t reflect.Type) error {
 // blocks starts a session and calls fn with blocks of whole records until it
 // returns false. The error is nil in that case.
 func blocks(it *Iterator, size int, fn func([]byte) bool) error {
-	s, err := it.start()
-	if err != nil {
-		return err
-	}
-	return s.do(func() (left bool, err error) {
+	return it.read(func(s *session) (left bool, err error) {
 		records := newSplitter(s, size)
 		defer records.release()
 		for {

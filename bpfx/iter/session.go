@@ -58,20 +58,6 @@ func (s *session) all() ([]byte, error) {
 	}
 }
 
-// do calls fn, which reads and reports whether the caller has left early, and
-// ends the session, also if fn panics.
-func (s *session) do(fn func() (left bool, err error)) (err error) {
-	left := false
-	defer func() {
-		// Who has left the loop can't be told; and nothing was written.
-		if closeErr := s.Close(); err == nil && !left {
-			err = closeErr
-		}
-	}()
-	left, err = fn()
-	return err
-}
-
 func (s *session) Close() error { return s.src.Close() }
 
 // reader is a session for those who read as little at a time as they like.

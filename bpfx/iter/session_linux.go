@@ -8,6 +8,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/bpfx"
 )
 
 // startSession opens the file of an iterator.
@@ -49,7 +51,7 @@ func infoOf(l link.Link) (Info, error) {
 }
 
 // updateError says why a link refused another program.
-func updateError(l link.Link, p *ebpf.Program, known *loaded, err error) error {
+func updateError(l link.Link, p *ebpf.Program, bp *bpfx.Program, err error) error {
 	if !errors.Is(err, unix.EINVAL) {
 		return err
 	}
@@ -57,10 +59,7 @@ func updateError(l link.Link, p *ebpf.Program, known *loaded, err error) error {
 	if infoErr != nil {
 		return err
 	}
-	target := known.target
-	if target == "" {
-		target = targetOf(p)
-	}
+	target := targetOf(p, bp)
 	if target == "" || target == info.Target {
 		return err
 	}
