@@ -35,10 +35,10 @@ func startThreads(tb testing.TB, n int) {
 
 func BenchmarkRecords(b *testing.B) {
 	p := mustLoad(b, "task", write(b, "task",
-		source{"task", "task_struct", "pid"}, source{"task", "task_struct", "tgid"},
-		source{"task", "task_struct", "flags"}, source{"task", "task_struct", "start_time"},
-		source{"task", "task_struct", "exit_code"}, source{"task", "task_struct", "prio"},
-		source{"task", "task_struct", "stack"}))
+		from("task", "task_struct", "pid"), from("task", "task_struct", "tgid"),
+		from("task", "task_struct", "flags"), from("task", "task_struct", "start_time"),
+		from("task", "task_struct", "exit_code"), from("task", "task_struct", "prio"),
+		from("task", "task_struct", "stack")))
 	type record [7]uint64
 	const size = 56
 	startThreads(b, 2000)
