@@ -82,8 +82,12 @@ func TestCgroup(t *testing.T) {
 				order = DescendantsPre
 			}
 			info, err := it.Info()
-			if err != nil || info.Order != order || !slices.Contains(want, info.CgroupID) {
-				t.Errorf("Info() = %+v, %v, want order %v", info, err, order)
+			start := mid
+			if tt.from.Path != "" {
+				start = tt.from.Path
+			}
+			if err != nil || info.Order != order || info.CgroupID != inode(t, start) {
+				t.Errorf("Info() = %+v, %v, want order %v, cgroup %d", info, err, order, inode(t, start))
 			}
 		})
 	}

@@ -32,7 +32,7 @@ func explain(err error, target string, opts *Options, from *loaded) error {
 	case set == ParamsTask && errno == unix.E2BIG:
 		return errNoTask()
 	case set == ParamsNone && errno == unix.EBADF:
-		why = "the target needs a map: set Options.Map"
+		why = strings.Join(strings.Fields("target "+target+" needs a map: set Options.Map"), " ")
 	}
 	if why == "" {
 		return err

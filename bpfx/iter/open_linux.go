@@ -104,6 +104,9 @@ func findTask(t Task) error {
 		if errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("Options.Task.PIDFD: the process is gone: %w", err)
 		}
+		if errors.Is(err, unix.EINVAL) {
+			return fmt.Errorf("Options.Task.PIDFD: the process isn't in this PID namespace: %w", err)
+		}
 	}
 	return nil
 }
