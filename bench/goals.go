@@ -41,4 +41,7 @@ var goals = []goal{
 	{pkg: "bpfx/tailcall", name: "Hops/33", ratio: 1.05, alloc: -1},
 	{pkg: "bpfx/tailcall", name: "Check/straight", ratio: 1, ns: 1_000_000, alloc: -1},
 	{pkg: "bpfx/tailcall", name: "Check/branches", ratio: 1, ns: 1_000_000, alloc: -1},
+	{pkg: "bpfx/iter", name: "Open/task", ratio: 1.1, alloc: -1},
+	{pkg: "bpfx/iter", name: "Records/tasks", ratio: 1.08, alloc: 8, peer: "raw"},
+	{pkg: "bpfx/iter", name: "Targets/kernel", ratio: 0.1, ns: 10_000_000, alloc: -1},
 }

@@ -25,18 +25,18 @@ type Attachment struct {
 	mu     sync.Mutex
 	hook   Hook
 	link   link.Link    // nil if there is none
-	detach func() error // what Close does
+	detach func() error // what Close does; nil: close link
 	typ    ebpf.ProgramType
 	owner  *Program // whose record it is in; nil if in none
 	closed bool
 
-	detached chan struct{} // is closed when detach returned
+	detaching sync.Mutex // held while detach runs
 }
 
 // NewAttachment makes an Attachment of a link and takes ownership of it. It is
 // for hooks that users write; see [HookFunc].
 func NewAttachment(l link.Link) *Attachment {
-	a := AttachmentFunc(l.Close)
+	a := AttachmentFunc(nil)
 	a.link = l
 	return a
 }
@@ -44,7 +44,7 @@ func NewAttachment(l link.Link) *Attachment {
 // AttachmentFunc makes an Attachment that has no link, and calls detach once,
 // on Close. It is for hooks that users write; see [HookFunc].
 func AttachmentFunc(detach func() error) *Attachment {
-	a := &Attachment{detach: detach, detached: make(chan struct{})}
+	a := &Attachment{detach: detach}
 	live.mu.Lock()
 	defer live.mu.Unlock()
 	if live.set == nil {
@@ -208,21 +208,27 @@ func (a *Attachment) closeOwned(p *Program) error {
 func (a *Attachment) closeUnlock() error {
 	if a.closed {
 		a.mu.Unlock()
-		<-a.detached
+		a.detaching.Lock() // wait for who closed it
+		defer a.detaching.Unlock()
 		return nil
 	}
 	a.closed = true
+	a.detaching.Lock() // free: only this call gets here
+	defer a.detaching.Unlock()
 	if a.owner != nil {
 		a.owner.forget(a)
 		a.owner = nil
 	}
 	a.mu.Unlock()
 
-	defer close(a.detached)
 	live.mu.Lock()
 	delete(live.set, a)
 	live.mu.Unlock()
-	if err := a.detach(); err != nil {
+	detach := a.detach
+	if detach == nil && a.link != nil {
+		detach = a.link.Close
+	}
+	if err := detach(); err != nil {
 		return fmt.Errorf("detach from %v: %w", a, err)
 	}
 	return nil
