@@ -9,10 +9,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"syscall"
 	"testing"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/rlimit"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bpfx/go/internal/testutil"
@@ -21,10 +21,13 @@ import (
 // methods are all ways to read a map.
 var methods = []Method{Fastest, ByIterator, ByBatch, ByKey}
 
-// mustMap makes a map.
-func mustMap(tb testing.TB, spec *ebpf.MapSpec) *ebpf.Map {
+// newMap makes a map. Old kernels count it against a limit of locked memory.
+func newMap(tb testing.TB, spec *ebpf.MapSpec) *ebpf.Map {
 	tb.Helper()
 	testutil.NeedRoot(tb)
+	if err := rlimit.RemoveMemlock(); err != nil {
+		tb.Fatal(err)
+	}
 	m, err := ebpf.NewMap(spec)
 	if err != nil {
 		tb.Fatal(err)
@@ -181,15 +184,6 @@ func skipMethod(tb testing.TB, m *ebpf.Map, method Method, err error) {
 	}
 }
 
-// skipIfRefused skips tb if err is what a vendor's kernel says to iterators over
-// the entries of maps, before the verifier runs and to root.
-func skipIfRefused(tb testing.TB, err error) {
-	tb.Helper()
-	if errors.Is(err, syscall.EPERM) && os.Getenv("BPFX_VMTEST") == "" {
-		tb.Skipf("skipping bpf_map_elem: this kernel refuses it even to root (%v; try another kernel: go run ./vmtest)", err)
-	}
-}
-
 // TestMapTypes reads maps of all types with keys and values of many sizes in
 // all ways, and compares them entry by entry.
 func TestMapTypes(t *testing.T) {
@@ -231,7 +225,7 @@ func sizes(t *testing.T, typ ebpf.MapType) map[*ebpf.Map]entries {
 		if !array {
 			spec.MaxEntries = 4096 // LRU ones drop entries before they are full, and batches are for small ones
 		}
-		m := mustMap(t, spec)
+		m := newMap(t, spec)
 		fill(t, m, n)
 		want := reference(t, m)
 		if len(want) != n {
@@ -263,25 +257,25 @@ func compare(tb testing.TB, got, want entries) {
 // TestMapOtherTypes reads maps that have no iterator.
 func TestMapOtherTypes(t *testing.T) {
 	t.Run("lpm_trie", func(t *testing.T) {
-		m := mustMap(t, &ebpf.MapSpec{Type: ebpf.LPMTrie, KeySize: 8, ValueSize: 12, MaxEntries: 1000, Flags: 1}) // BPF_F_NO_PREALLOC
+		m := newMap(t, &ebpf.MapSpec{Type: ebpf.LPMTrie, KeySize: 8, ValueSize: 12, MaxEntries: 1000, Flags: 1}) // BPF_F_NO_PREALLOC
 		fill(t, m, 900)
 		testOther(t, m)
 	})
 	t.Run("hash_of_maps", func(t *testing.T) {
 		inner := &ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 4, MaxEntries: 1}
-		m := mustMap(t, &ebpf.MapSpec{Type: ebpf.HashOfMaps, KeySize: 8, MaxEntries: 10, InnerMap: inner})
+		m := newMap(t, &ebpf.MapSpec{Type: ebpf.HashOfMaps, KeySize: 8, MaxEntries: 10, InnerMap: inner})
 		for i := range uint64(3) {
-			if err := m.Put(i, mustMap(t, inner)); err != nil {
+			if err := m.Put(i, newMap(t, inner)); err != nil {
 				t.Fatal(err)
 			}
 		}
 		testOther(t, m)
 	})
 	t.Run("program_array", func(t *testing.T) {
-		testOther(t, mustMap(t, &ebpf.MapSpec{Type: ebpf.ProgramArray, KeySize: 4, ValueSize: 4, MaxEntries: 300}))
+		testOther(t, newMap(t, &ebpf.MapSpec{Type: ebpf.ProgramArray, KeySize: 4, ValueSize: 4, MaxEntries: 300}))
 	})
 	t.Run("devmap", func(t *testing.T) {
-		m := mustMap(t, &ebpf.MapSpec{Type: ebpf.DevMap, KeySize: 4, ValueSize: 4, MaxEntries: 4})
+		m := newMap(t, &ebpf.MapSpec{Type: ebpf.DevMap, KeySize: 4, ValueSize: 4, MaxEntries: 4})
 		if err := m.Put(uint32(2), uint32(1)); err != nil { // lo
 			t.Fatal(err)
 		}
@@ -323,7 +317,7 @@ func TestMapTyped(t *testing.T) {
 		{1, true}:  {1 << 40, [3]bool{true, false, true}, -5},
 		{2, false}: {7, [3]bool{}, 1},
 	}
-	m := mustMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 8, ValueSize: 16, MaxEntries: 1000})
+	m := newMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 8, ValueSize: 16, MaxEntries: 1000})
 	for k, v := range want {
 		kb := binary.NativeEndian.AppendUint32(nil, k.A)
 		kb = append(kb, map[bool]byte{true: 1}[k.B], 0, 0, 0)
@@ -353,7 +347,7 @@ func TestMapTyped(t *testing.T) {
 func TestMapPerCPU(t *testing.T) {
 	const n = 3000
 	type named []uint32
-	m := mustMap(t, &ebpf.MapSpec{Type: ebpf.PerCPUHash, KeySize: 4, ValueSize: 4, MaxEntries: n})
+	m := newMap(t, &ebpf.MapSpec{Type: ebpf.PerCPUHash, KeySize: 4, ValueSize: 4, MaxEntries: n})
 	cpus := ebpf.MustPossibleCPU()
 	want := make(map[uint32]named)
 	for i := range uint32(n) {
@@ -384,7 +378,7 @@ func TestMapPerCPU(t *testing.T) {
 
 // TestMapUsed looks what Fastest chooses.
 func TestMapUsed(t *testing.T) {
-	m := mustMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 8, MaxEntries: 10_000})
+	m := newMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 8, MaxEntries: 10_000})
 	d, err := NewDump[uint32, [8]byte](m, Fastest)
 	if err != nil {
 		t.Fatal(err)
@@ -430,7 +424,7 @@ func TestMapUsed(t *testing.T) {
 func TestMapLarge(t *testing.T) {
 	size := uint32(8 * os.Getpagesize())
 	for _, value := range []uint32{size - 4 - 1, size - 4, 3 * size} {
-		m := mustMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: value, MaxEntries: 300, Flags: 1})
+		m := newMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: value, MaxEntries: 300, Flags: 1})
 		fill(t, m, 20)
 		want := reference(t, m)
 		for _, method := range methods {

@@ -22,8 +22,7 @@ import (
 // Those read what is in /proc/PID/task/TID/stat, which has no user and no group.
 func BenchmarkTasks(b *testing.B) {
 	needTasks(b)
-	stop := threads(b, 2000)
-	defer stop()
+	startThreads(b, 2000)
 	run := func(name string, read func(testing.TB) int) {
 		b.Run("2000/"+name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -279,7 +278,7 @@ func BenchmarkMapMethods(b *testing.B) {
 	for _, typ := range []ebpf.MapType{ebpf.Hash, ebpf.Array} {
 		for _, size := range []uint32{8, 64, 512, 4096} {
 			const n = 4000
-			m := mustMap(b, &ebpf.MapSpec{Type: typ, KeySize: 4, ValueSize: size, MaxEntries: n})
+			m := newMap(b, &ebpf.MapSpec{Type: typ, KeySize: 4, ValueSize: size, MaxEntries: n})
 			fill(b, m, n)
 			for _, method := range []Method{ByIterator, ByBatch} {
 				b.Run(fmt.Sprintf("%v/%d/%v", typ, size, method), func(b *testing.B) {

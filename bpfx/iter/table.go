@@ -188,7 +188,15 @@ func (t *table) program(fn func(key, value []byte) bool) error {
 
 func (t *table) read(it *Iterator, fn func(key, value []byte) bool) error {
 	r := newMapRecord(t.keySize, t.full)
-	err := each(it, r.size(), func(b []byte) bool { return fn(b[:r.key], b[r.at:]) })
+	size := r.size()
+	err := blocks(it, size, func(block []byte) bool {
+		for ; len(block) >= size; block = block[size:] {
+			if !fn(block[:r.key], block[r.at:size]) {
+				return false
+			}
+		}
+		return true
+	})
 	if err != nil {
 		return fmt.Errorf("dump %v: %w", t.m, err)
 	}

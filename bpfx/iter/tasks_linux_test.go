@@ -7,10 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -109,8 +107,7 @@ func tasks(tb testing.TB, leaders bool) map[int32]TaskInfo {
 // TestTasks compares all tasks with those in /proc before and after.
 func TestTasks(t *testing.T) {
 	needTasks(t)
-	stop := threads(t, 20)
-	defer stop()
+	startThreads(t, 20)
 	began := sinceBoot(t)
 	before := procTasks(t)
 	got := tasks(t, false)
@@ -180,26 +177,9 @@ func sinceBoot(tb testing.TB) time.Duration {
 	return time.Duration(now.Nano())
 }
 
-// threads starts so many threads that wait until stop is called. They end then,
-// since no goroutine gives them back.
-func threads(tb testing.TB, n int) (stop func()) {
-	tb.Helper()
-	started, done := make(chan struct{}), make(chan struct{})
-	for range n {
-		go func() {
-			runtime.LockOSThread()
-			started <- struct{}{}
-			<-done
-		}()
-		<-started
-	}
-	return sync.OnceFunc(func() { close(done) })
-}
-
 func TestProcesses(t *testing.T) {
 	needTasks(t)
-	stop := threads(t, 3)
-	defer stop()
+	startThreads(t, 3)
 	leaders := tasks(t, true)
 	all := tasks(t, false)
 	again := tasks(t, true)
