@@ -46,6 +46,8 @@ var goals = []goal{
 	{pkg: "bpfx/iter", name: "Targets/kernel", ratio: 0.1, ns: 10_000_000, alloc: -1},
 	{pkg: "bpfx/iter", name: "Tasks/2000", ratio: 1.0 / 60, alloc: -1, peer: "proc"},
 	{pkg: "bpfx/iter", name: "Tasks/2000", ratio: 1.0 / 30, alloc: -1, peer: "proc_tuned"},
+	{pkg: "bpfx/iter", name: "Tasks/loaded", ratio: 1.0 / 45, alloc: -1, peer: "proc"},
+	{pkg: "bpfx/iter", name: "Tasks/loaded", ratio: 1.0 / 22, alloc: -1, peer: "proc_tuned"},
 	{pkg: "bpfx/iter", name: "Map/million", ratio: 1.0 / 12, alloc: -1, peer: "iterator"},
 	{pkg: "bpfx/iter", name: "Map/million", ratio: 1 / 1.1, alloc: -1, peer: "batch"},
 	{pkg: "bpfx/iter", name: "Map/small", ratio: 1, alloc: -1, peer: "batch"},

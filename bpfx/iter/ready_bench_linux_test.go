@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	stditer "iter"
 	"os"
 	"runtime"
 	"strconv"
@@ -17,16 +18,23 @@ import (
 // The names of benchmarks end in who does the work; the program in bench/
 // compares them.
 
-// BenchmarkTasks reads all tasks, 2,000 of which are threads that sleep: with
-// bpfx, and from /proc, in the way one writes at first and in the best there is.
-// Those read what is in /proc/PID/task/TID/stat, which has no user and no group.
+// BenchmarkTasks reads all tasks, 2,000 of which are threads that sleep: with an
+// iterator that is open, with Tasks, which loads a program first, and from /proc,
+// in the way one writes at first and in the best there is. Those read what is in
+// /proc/PID/task/TID/stat, which has no user and no group.
 func BenchmarkTasks(b *testing.B) {
 	needTasks(b)
 	startThreads(b, 2000)
+	p, err := LoadTasks()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer p.Close()
+	it := mustOpen(b, p, nil)
 	run := func(name string, read func(testing.TB) int) {
-		b.Run("2000/"+name, func(b *testing.B) {
+		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
-			n := read(b) // the first decodes the kernel's BTF
+			n := 0
 			for b.Loop() {
 				n = read(b)
 			}
@@ -36,19 +44,24 @@ func BenchmarkTasks(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/task")
 		})
 	}
-	run("bpfx", func(tb testing.TB) (n int) {
-		for t, err := range Tasks() {
-			if err != nil {
-				tb.Fatal(err)
-			}
-			if t.TID != 0 {
-				n++
-			}
+	run("2000/bpfx", func(tb testing.TB) int { return countTasks(tb, Records[TaskInfo](it)) })
+	run("2000/proc_tuned", tunedProc)
+	run("2000/proc", naiveProc)
+	run("loaded/bpfx", func(tb testing.TB) int { return countTasks(tb, Tasks()) })
+	run("loaded/proc_tuned", tunedProc)
+	run("loaded/proc", naiveProc)
+}
+
+func countTasks(tb testing.TB, tasks stditer.Seq2[TaskInfo, error]) (n int) {
+	for t, err := range tasks {
+		if err != nil {
+			tb.Fatal(err)
 		}
-		return n
-	})
-	run("proc_tuned", tunedProc)
-	run("proc", naiveProc)
+		if t.TID != 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // naiveProc reads directories and files with package os.

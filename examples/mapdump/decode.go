@@ -47,10 +47,10 @@ func integer(b []byte, enc btf.IntEncoding) any {
 		return hex(b)
 	}
 	u := bits(b, 0, 8*len(b))
-	switch {
-	case enc == btf.Bool:
+	switch enc {
+	case btf.Bool:
 		return u != 0
-	case enc == btf.Signed:
+	case btf.Signed:
 		return signed(u, 8*len(b))
 	}
 	return u
