@@ -25,12 +25,12 @@ type Attachment struct {
 	mu     sync.Mutex
 	hook   Hook
 	link   link.Link    // nil if there is none
-	detach func() error // what Close does
+	detach func() error // what Close does; nil: close link
 	typ    ebpf.ProgramType
 	owner  *Program // whose record it is in; nil if in none
 	closed bool
 
-	detached chan struct{} // is closed when detach returned
+	detaching sync.Mutex // held while detach runs
 }
 
 // NewAttachment makes an Attachment of a link and takes ownership of it. It is
@@ -40,9 +40,7 @@ func NewAttachment(l link.Link) *Attachment {
 	if l == nil {
 		return nil
 	}
-	a := AttachmentFunc(l.Close)
-	a.link = l
-	return a
+	return keep(&Attachment{link: l})
 }
 
 // AttachmentFunc makes an Attachment that has no link, and calls detach once,
@@ -52,7 +50,11 @@ func AttachmentFunc(detach func() error) *Attachment {
 	if detach == nil {
 		return nil
 	}
-	a := &Attachment{detach: detach, detached: make(chan struct{})}
+	return keep(&Attachment{detach: detach})
+}
+
+// keep makes an attachment reachable until Close.
+func keep(a *Attachment) *Attachment {
 	live.mu.Lock()
 	defer live.mu.Unlock()
 	if live.set == nil {
@@ -216,21 +218,27 @@ func (a *Attachment) closeOwned(p *Program) error {
 func (a *Attachment) closeUnlock() error {
 	if a.closed {
 		a.mu.Unlock()
-		<-a.detached
+		a.detaching.Lock() // wait for who closed it
+		defer a.detaching.Unlock()
 		return nil
 	}
 	a.closed = true
+	a.detaching.Lock() // free: only this call gets here
+	defer a.detaching.Unlock()
 	if a.owner != nil {
 		a.owner.forget(a)
 		a.owner = nil
 	}
 	a.mu.Unlock()
 
-	defer close(a.detached)
 	live.mu.Lock()
 	delete(live.set, a)
 	live.mu.Unlock()
-	if err := a.detach(); err != nil {
+	detach := a.detach
+	if detach == nil {
+		detach = a.link.Close
+	}
+	if err := detach(); err != nil {
 		return fmt.Errorf("detach from %v: %w", a, err)
 	}
 	return nil

@@ -5,8 +5,10 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
 
 	"github.com/bpfx/go/bpfx"
 )
@@ -65,5 +67,38 @@ func TestProgramUse(t *testing.T) {
 	}
 	if id, ok := none.ID(); ok {
 		t.Errorf("ID() of nil = %v", id)
+	}
+}
+
+func TestAttachmentUse(t *testing.T) {
+	p := mustLoad(t, bpfx.RawTracepoint{}.Spec(ret(0)))
+	a, err := p.Attach(bpfx.RawTracepoint{Name: "sched_process_fork"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	errUse := errors.New("use")
+	closed := make(chan error, 1)
+	err = a.Use(func(l link.Link) error {
+		go func() { closed <- a.Close() }()
+		time.Sleep(10 * time.Millisecond) // Close has to wait
+		if _, err := l.Info(); err != nil {
+			t.Errorf("Info() of a link in use = %v", err)
+		}
+		return errUse
+	})
+	if err != errUse { //nolint:errorlint // the very same
+		t.Errorf("Use() = %v, want the function's error", err)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	never := func(link.Link) error { t.Error("called"); return nil }
+	if err := a.Use(never); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("Use() after Close = %v, want ErrClosed", err)
+	}
+	without := bpfx.AttachmentFunc(func() error { return nil })
+	defer without.Close()
+	if err := without.Use(never); !errors.Is(err, ebpf.ErrNotSupported) {
+		t.Errorf("Use() without a link = %v, want ErrNotSupported", err)
 	}
 }

@@ -193,7 +193,7 @@ func TestPlanFindings(t *testing.T) {
 		`program "e_nf" (section "netfilter"): no hook of netfilter: set Netfilter or Hooks["e_nf"]`,
 		`program "f_map" (section "sk_msg"): Maps["f_map"] is "three", which is not a sockmap or sockhash of the object; it has one, two`,
 		`program "g_replace" (section "freplace/parse"): no program whose function to replace: set Target or Hooks["g_replace"]`,
-		`program "h_iter" (section "iter/task"): iterators are opened and read, not attached (link.AttachIter); set Hooks["h_iter"], or name it in LoadOnly or Skip`,
+		`program "h_iter" (section "iter/task"): iterators are opened and read, not attached (iter.Open of package bpfx/iter); set Hooks["h_iter"], or name it in LoadOnly or Skip`,
 		`program "i_odd" (section "kprobs/tcp_connect"): no section of that name is known to libbpf, so the program has no type (is it misspelt?); set Hooks["i_odd"], or name it in LoadOnly or Skip`,
 		`program "j_file" (section "uprobe/no-such-program:main"): file "no-such-program" is in none of ` + os.Getenv("PATH") + `:/usr/bin:/usr/sbin: file does not exist`,
 		`program "k_both" (section "xdp"): it is named in Hooks and Skip: take it out of all but one`,

@@ -102,7 +102,7 @@ func tracingHook(spec *ebpf.ProgramSpec) (Hook, error) {
 	module, name, isModule := strings.Cut(fn, ":")
 	switch {
 	case spec.AttachType == ebpf.AttachTraceIter:
-		return nil, errors.New("iterators are opened and read, not attached (link.AttachIter)")
+		return nil, errors.New("iterators are opened and read, not attached (iter.Open of package bpfx/iter)")
 	case strings.HasPrefix(sectionKind(spec), "fsession"):
 		return nil, errors.New("there is no hook for fsession programs yet; fentry and fexit have hooks")
 	case fn == "":

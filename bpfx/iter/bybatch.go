@@ -3,6 +3,7 @@ package iter
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"syscall"
 	"unsafe"
@@ -11,8 +12,12 @@ import (
 )
 
 const (
-	// trialEntries is how many entries a map may have to be read at once.
+	// trialEntries is how many entries Fastest tries to read at once, and
+	// smallHash the size of hash tables of which it tries all: batches of up to
+	// 2,000 entries are read in the time that a program takes to load and to read
+	// as many.
 	trialEntries = 256
+	smallHash    = 2048
 	// trialBytes and batchBytes are what the first and all other batches take at
 	// most, unless a single entry or bucket is larger.
 	trialBytes = 64 << 10
@@ -33,17 +38,31 @@ type batcher struct {
 	k, v         []byte
 }
 
-func newBatcher(t *table, limit int) *batcher {
-	n := limit / (t.keySize + t.full)
-	if limit == trialBytes {
-		n = min(n, trialEntries)
-	}
+// newBatcher makes place for as many entries as limit bytes hold, and not for
+// more than most.
+func newBatcher(t *table, limit, most int) *batcher {
 	// One more than there can be: the last batch is the one that isn't full.
-	n = min(n, int(min(t.m.MaxEntries(), 1<<30))+1)
+	n := min(limit/(t.keySize+t.full), most, t.entries()+1)
 	b := &batcher{t: t}
 	b.resize(max(n, 4))
 	return b
 }
+
+// newTrial is for the first batch of Fastest.
+func newTrial(t *table) *batcher {
+	most := trialEntries
+	array := t.m.Type() == ebpf.Array || t.m.Type() == ebpf.PerCPUArray
+	if t.entries() <= smallHash && !array {
+		most = smallHash + 1
+	}
+	return newBatcher(t, trialBytes, most)
+}
+
+// newBatches is for all that follow.
+func newBatches(t *table) *batcher { return newBatcher(t, batchBytes, math.MaxInt) }
+
+// entries is how many entries the map can have.
+func (t *table) entries() int { return int(min(t.m.MaxEntries(), 1<<29)) }
 
 // resize makes place for n entries.
 func (b *batcher) resize(n int) {
@@ -72,14 +91,14 @@ func (b *batcher) next() (int, error) {
 		case err == nil:
 		case errors.Is(err, ebpf.ErrKeyNotExist):
 			b.done = true
-		case errors.Is(err, syscall.ENOSPC) && b.count <= int(min(b.t.m.MaxEntries(), 1<<30)):
+		case errors.Is(err, syscall.ENOSPC) && b.count <= b.t.entries():
 			b.resize(2 * b.count) // a bucket of the hash table has more entries
 			continue
 		default:
 			return 0, fmt.Errorf("dump %v: batch: %w", b.t.m, err)
 		}
 		// The cursor of some types is a key, which starts over if the key is gone.
-		if b.given += n; b.given > 2*int(min(b.t.m.MaxEntries(), 1<<29))+b.count {
+		if b.given += n; b.given > 2*b.t.entries()+b.count {
 			return 0, fmt.Errorf("dump %v: entries are deleted faster than they are read: %w", b.t.m, ebpf.ErrIterationAborted)
 		}
 		return n, nil
@@ -117,7 +136,7 @@ func (b *batcher) rest(fn func(key, value []byte) bool) error {
 		return nil
 	}
 	if n := batchBytes / (b.t.keySize + b.t.full); n > b.count {
-		b.resize(min(n, int(min(b.t.m.MaxEntries(), 1<<30))+1))
+		b.resize(min(n, b.t.entries()+1))
 	}
 	return b.each(fn)
 }

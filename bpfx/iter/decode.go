@@ -60,12 +60,13 @@ func (l *layout) decode(b []byte, out unsafe.Pointer) {
 
 // layoutOf returns the layout of a type of fixed size.
 func layoutOf(t reflect.Type) (layout, error) {
-	l, err := measure(t)
-	if bad, ok := err.(*badFieldError); ok && bad.path != "" {
+	l, bad := measure(t)
+	switch {
+	case bad == nil:
+	case bad.path == "":
+		return layout{}, fmt.Errorf("type %s: %w", t, bad.err)
+	default:
 		return layout{}, fmt.Errorf("type %s: field %s: %w", t, bad.path, bad.err)
-	}
-	if err != nil {
-		return layout{}, fmt.Errorf("type %s: %w", t, err)
 	}
 	if l.size == 0 {
 		return layout{}, fmt.Errorf("type %s has no size: use a type of the record's size", t)
@@ -83,30 +84,23 @@ func (l *layout) same(t reflect.Type) bool {
 	return int(t.Size()) >= l.size && !slices.ContainsFunc(l.moves, differs) && !slices.ContainsFunc(l.bools, differs)
 }
 
-// badFieldError is where in a type something can't be decoded, and why.
-type badFieldError struct {
+// badField is where in a type something can't be decoded, and why.
+type badField struct {
 	path string // as in a.b[].c; "" for the type itself
 	err  error
 }
 
-func (e *badFieldError) Error() string { return e.err.Error() }
-func (e *badFieldError) Unwrap() error { return e.err }
-
-// within puts the name of what contains it in front of an error's path.
-func within(name string, err error) error {
-	bad, ok := err.(*badFieldError)
-	if !ok {
-		return err
-	}
-	if bad.path != "" && bad.path[0] != '[' {
+// in puts the name of what contains it in front of the path.
+func (f *badField) in(name string) *badField {
+	if f.path != "" && f.path[0] != '[' {
 		name += "."
 	}
-	bad.path = name + bad.path
-	return bad
+	f.path = name + f.path
+	return f
 }
 
 // measure returns the layout of a type, which may be empty.
-func measure(t reflect.Type) (layout, error) {
+func measure(t reflect.Type) (layout, *badField) {
 	size := int(t.Size())
 	switch t.Kind() {
 	case reflect.Bool:
@@ -121,17 +115,17 @@ func measure(t reflect.Type) (layout, error) {
 	case reflect.Struct:
 		return measureStruct(t)
 	}
-	return layout{}, &badFieldError{err: refusal(t)}
+	return layout{}, &badField{err: refusal(t)}
 }
 
-func measureArray(t reflect.Type) (layout, error) {
-	one, err := measure(t.Elem())
-	if err != nil {
-		return layout{}, within("[]", err)
+func measureArray(t reflect.Type) (layout, *badField) {
+	one, bad := measure(t.Elem())
+	if bad != nil {
+		return layout{}, bad.in("[]")
 	}
 	n := t.Len()
 	if one.size > 0 && n > maxRecord/one.size {
-		return layout{}, &badFieldError{err: fmt.Errorf("%d times %d bytes are more than any record has", n, one.size)}
+		return layout{}, &badField{err: fmt.Errorf("%d times %d bytes are more than any record has", n, one.size)}
 	}
 	l := layout{size: n * one.size, align: one.align}
 	switch {
@@ -146,17 +140,17 @@ func measureArray(t reflect.Type) (layout, error) {
 	return l, nil
 }
 
-func measureStruct(t reflect.Type) (layout, error) {
+func measureStruct(t reflect.Type) (layout, *badField) {
 	l := layout{align: 1}
 	for i := range t.NumField() {
 		f := t.Field(i)
-		one, err := measure(f.Type)
-		if err != nil {
-			return layout{}, within(f.Name, err)
+		one, bad := measure(f.Type)
+		if bad != nil {
+			return layout{}, bad.in(f.Name)
 		}
 		at := roundUp(l.size, one.align)
 		if at > maxRecord-one.size {
-			return layout{}, &badFieldError{f.Name, errors.New("it is beyond the size of any record")}
+			return layout{}, &badField{f.Name, errors.New("it is beyond the size of any record")}
 		}
 		l.add(&one, at, int(f.Offset))
 		l.size, l.align = at+one.size, max(l.align, one.align)

@@ -11,7 +11,7 @@ import (
 )
 
 // explain says what the kernel's errno of making a link means.
-func explain(err error, target string, opts *Options, known loaded) error {
+func explain(err error, target string, opts *Options, from *loaded) error {
 	var errno unix.Errno
 	if !errors.As(err, &errno) || strings.HasPrefix(err.Error(), "Options.") {
 		return err // told already
@@ -20,22 +20,19 @@ func explain(err error, target string, opts *Options, known loaded) error {
 		return fmt.Errorf("the program isn't an iterator's: load it with iter.Load, or from a section such as \"iter/task\": %w", err)
 	}
 	why := ""
-	switch opts.params() {
-	case ParamsMap:
-		why = explainMap(errno, target, opts.Map)
-	case ParamsTask:
-		if errno == unix.E2BIG || errno == unix.EINVAL && known.target == "" {
-			return errNoTask()
-		}
-	case ParamsCgroup:
-		why = explainCgroup(errno, opts.Cgroup)
-	case ParamsNone:
-		if errno == unix.EBADF {
-			why = "the target needs a map: set Options.Map"
-		}
-	}
-	if has, ok := traits[target]; why == "" && errno == unix.EINVAL && ok && !has.sleepable && (known.sleepable || known.target == "") {
+	has, known := traits[target]
+	switch set := opts.params(); {
+	case errno == unix.EINVAL && known && !has.sleepable && (from.sleepable || set == ParamsNone):
+		// It comes first in the kernel, and without options nothing else is left.
 		why = fmt.Sprintf("target %s takes no sleepable programs; those that do are %s", target, strings.Join(sleepableTargets(), ", "))
+	case set == ParamsMap:
+		why = explainMap(errno, target, opts.Map)
+	case set == ParamsCgroup:
+		why = explainCgroup(errno, opts.Cgroup)
+	case set == ParamsTask && errno == unix.E2BIG:
+		return errNoTask()
+	case set == ParamsNone && errno == unix.EBADF:
+		why = strings.Join(strings.Fields("target "+target+" needs a map: set Options.Map"), " ")
 	}
 	if why == "" {
 		return err

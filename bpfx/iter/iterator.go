@@ -24,15 +24,24 @@ var errNilIterator = errors.New("nil iterator: open one first")
 // functions that read from it, may be used from many goroutines; after Close
 // they return an error wrapping [os.ErrClosed].
 type Iterator struct {
-	a    *bpfx.Attachment
-	size *atomic.Int64   // of records, in bytes; 0 if it isn't known
-	ctx  context.Context // nil for none
+	*state
+	ctx context.Context // nil for none
 }
 
-func newIterator(a *bpfx.Attachment, size int) *Iterator {
-	it := &Iterator{a: a, size: new(atomic.Int64)}
-	it.size.Store(int64(size))
-	return it
+// state is what an iterator shares with those that WithContext makes of it.
+type state struct {
+	a       *bpfx.Attachment
+	hook    hook
+	program atomic.Pointer[bpfx.Program] // nil if it isn't at hand
+}
+
+func newIterator() *Iterator {
+	both := new(struct { // one allocation
+		Iterator
+		state
+	})
+	both.Iterator.state = &both.state
+	return &both.Iterator
 }
 
 // WithContext returns the same iterator, whose sessions end with the cause of
@@ -44,9 +53,7 @@ func (it *Iterator) WithContext(ctx context.Context) *Iterator {
 	if it == nil {
 		return nil
 	}
-	with := *it
-	with.ctx = ctx
-	return &with
+	return &Iterator{it.state, ctx}
 }
 
 // Reader starts a session. The caller must close the reader, which may be used
@@ -55,44 +62,57 @@ func (it *Iterator) WithContext(ctx context.Context) *Iterator {
 // A session that has started goes on to its end also if the iterator or its
 // program is closed meanwhile: the kernel keeps what it needs.
 func (it *Iterator) Reader() (io.ReadCloser, error) {
-	s, err := it.start()
-	if err != nil {
+	r := new(reader)
+	if err := it.start(&r.session); err != nil {
 		return nil, err
 	}
-	return &reader{session: s}, nil
+	return r, nil
 }
 
 // start starts a session.
-func (it *Iterator) start() (*session, error) {
+func (it *Iterator) start(s *session) (err error) {
 	if it == nil {
-		return nil, errNilIterator
+		return errNilIterator
 	}
 	if it.ctx != nil && it.ctx.Err() != nil {
-		return nil, fmt.Errorf("read iterator: %w", context.Cause(it.ctx))
+		return fmt.Errorf("read iterator: %w", context.Cause(it.ctx))
 	}
-	var src io.ReadCloser
-	err := it.a.Use(func(l link.Link) (err error) {
-		src, err = startSession(l)
+	s.ctx = it.ctx
+	err = it.a.Use(func(l link.Link) (err error) {
+		s.src, err = startSession(l)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read iterator: %w", err)
+		return fmt.Errorf("read iterator: %w", err)
 	}
-	return &session{src, it.ctx}, nil
+	return nil
+}
+
+// read starts a session, calls fn with it, which reports whether the caller has
+// left early, and ends it, also if fn panics.
+func (it *Iterator) read(fn func(*session) (left bool, err error)) (err error) {
+	s := new(session)
+	if err := it.start(s); err != nil {
+		return err
+	}
+	left := false
+	defer func() {
+		// Who has left a loop can't be told; and nothing was written.
+		if closeErr := s.Close(); err == nil && !left {
+			err = closeErr
+		}
+	}()
+	left, err = fn(s)
+	return err
 }
 
 // ReadAll returns all that the program writes in a session.
 func (it *Iterator) ReadAll() (data []byte, err error) {
-	s, err := it.start()
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if closeErr := s.Close(); err == nil {
-			err = closeErr
-		}
-	}()
-	return s.all()
+	err = it.read(func(s *session) (left bool, err error) {
+		data, err = s.all()
+		return false, err
+	})
+	return data, err
 }
 
 // Update replaces the program by new, atomically, for sessions that start from
@@ -106,7 +126,7 @@ func (it *Iterator) Update(new *bpfx.Program) error {
 	}
 	err := it.a.Update(new)
 	if err == nil {
-		it.size.Store(int64(recall(new).size))
+		it.program.Store(new)
 		return nil
 	}
 	if new == nil || new.Program == nil {
@@ -115,7 +135,7 @@ func (it *Iterator) Update(new *bpfx.Program) error {
 	// What is told of the errno can only fail for a reason that err has already.
 	_ = it.a.Use(func(l link.Link) error {
 		return new.Use(func(p *ebpf.Program) error {
-			err = updateError(l, p, recall(new), err)
+			err = updateError(l, p, new, err)
 			return nil
 		})
 	})

@@ -11,31 +11,18 @@ import (
 // with an empty line. Leaving the loop ends the session.
 func (it *Iterator) Lines() stditer.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		if err := it.lines(yield); err != nil {
+		err := it.read(func(s *session) (left bool, err error) {
+			return splitLines(s, func(line string) bool { return yield(line, nil) })
+		})
+		if err != nil {
 			yield("", err)
 		}
 	}
 }
 
-func (it *Iterator) lines(yield func(string, error) bool) (err error) {
-	s, err := it.start()
-	if err != nil {
-		return err
-	}
-	left := false
-	defer func() {
-		// Who has left the loop has no use for an error, and nothing was written.
-		if closeErr := s.Close(); err == nil && !left {
-			err = closeErr
-		}
-	}()
-	left, err = splitLines(s, func(line string) bool { return yield(line, nil) })
-	return err
-}
-
 // splitLines calls fn with each line until it returns false, and reports whether
 // it did. Lines may be of any length.
-func splitLines(src interface{ read([]byte) (int, error) }, fn func(string) bool) (left bool, err error) {
+func splitLines(src *session, fn func(string) bool) (left bool, err error) {
 	var start []byte // of a line whose end wasn't read yet
 	buf := make([]byte, chunk)
 	for {

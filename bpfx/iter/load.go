@@ -14,7 +14,7 @@ import (
 // load it with [LoadSpec], [With] or [Walk].
 //
 // Flags takes unix.BPF_F_SLEEPABLE, for a program that calls helpers which may
-// sleep. Not all targets take one: see [Target].
+// sleep. Not all targets take one: see [Target]. Requires Linux 5.18.
 func Spec(target string, insns asm.Instructions) *ebpf.ProgramSpec {
 	return &ebpf.ProgramSpec{
 		Name:         "iter_" + target,

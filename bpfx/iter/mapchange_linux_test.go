@@ -11,9 +11,6 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
-	"github.com/cilium/ebpf/rlimit"
-
-	"github.com/bpfx/go/internal/testutil"
 )
 
 // words is a value that tells of which key it is, in all of its words.
@@ -31,7 +28,7 @@ func TestMapDeletedFrom(t *testing.T) {
 	const n = 4000
 	for _, method := range methods {
 		t.Run(method.String(), func(t *testing.T) {
-			m := mustMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 128, MaxEntries: n})
+			m := newMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 128, MaxEntries: n})
 			for k := range uint32(n) {
 				if err := m.Put(k, wordsOf(k)); err != nil {
 					t.Fatal(err)
@@ -86,7 +83,7 @@ func TestMapEmptied(t *testing.T) {
 	const n = 2000
 	for _, method := range methods {
 		t.Run(method.String(), func(t *testing.T) {
-			m := mustMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 128, MaxEntries: n})
+			m := newMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 128, MaxEntries: n})
 			var stop atomic.Bool
 			var wg sync.WaitGroup
 			defer wg.Wait()
@@ -130,12 +127,12 @@ func TestMapEmptied(t *testing.T) {
 }
 
 func TestMapRefuses(t *testing.T) {
-	m := mustMap(t, &ebpf.MapSpec{Name: "ports", Type: ebpf.Hash, KeySize: 4, ValueSize: 12, MaxEntries: 10})
-	cpu := mustMap(t, &ebpf.MapSpec{Type: ebpf.PerCPUHash, KeySize: 4, ValueSize: 12, MaxEntries: 10})
-	queue := mustMap(t, &ebpf.MapSpec{Type: ebpf.Queue, ValueSize: 4, MaxEntries: 10})
-	ring := mustMap(t, &ebpf.MapSpec{Type: ebpf.RingBuf, MaxEntries: uint32(os.Getpagesize())})
-	perf := mustMap(t, &ebpf.MapSpec{Type: ebpf.PerfEventArray, MaxEntries: 1})
-	closed := mustMap(t, &ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 4, MaxEntries: 1})
+	m := newMap(t, &ebpf.MapSpec{Name: "ports", Type: ebpf.Hash, KeySize: 4, ValueSize: 12, MaxEntries: 10})
+	cpu := newMap(t, &ebpf.MapSpec{Type: ebpf.PerCPUHash, KeySize: 4, ValueSize: 12, MaxEntries: 10})
+	queue := newMap(t, &ebpf.MapSpec{Type: ebpf.Queue, ValueSize: 4, MaxEntries: 10})
+	ring := newMap(t, &ebpf.MapSpec{Type: ebpf.RingBuf, MaxEntries: uint32(os.Getpagesize())})
+	perf := newMap(t, &ebpf.MapSpec{Type: ebpf.PerfEventArray, MaxEntries: 1})
+	closed := newMap(t, &ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 4, MaxEntries: 1})
 	closed.Close()
 	type padded struct {
 		A uint64
@@ -191,7 +188,7 @@ func newErr[K, V any](m *ebpf.Map, method Method) error {
 // TestMapLeaves leaves loops early, and reads after Close. TestMain looks for
 // what is left.
 func TestMapLeaves(t *testing.T) {
-	m := mustMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 4, MaxEntries: 5000})
+	m := newMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 4, MaxEntries: 5000})
 	fill(t, m, 5000)
 	before := descriptors(t)
 	for _, method := range methods {
@@ -243,8 +240,8 @@ func descriptors(tb testing.TB) int {
 
 // TestMapConcurrent reads one Dump from many goroutines.
 func TestMapConcurrent(t *testing.T) {
-	const n = 2000
-	m := mustMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 4, MaxEntries: n})
+	const n = 3000
+	m := newMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 4, MaxEntries: n})
 	fill(t, m, n)
 	d, err := NewDump[uint32, uint32](m, Fastest)
 	if err != nil {
@@ -275,8 +272,8 @@ func TestMapLock(t *testing.T) {
 	u32 := &btf.Int{Name: "unsigned int", Size: 4}
 	lock := &btf.Struct{Name: "bpf_spin_lock", Size: 4, Members: []btf.Member{{Name: "val", Type: u32}}}
 	value := &btf.Struct{Name: "locked", Size: 8, Members: []btf.Member{{Name: "lock", Type: lock}, {Name: "n", Type: u32, Offset: 32}}}
-	const n = 1000
-	m := mustMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 8, MaxEntries: n, Key: u32, Value: value})
+	const n = 3000
+	m := newMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 8, MaxEntries: n, Key: u32, Value: value})
 	for k := range uint32(n) {
 		if err := m.Put(k, [2]uint32{0, k}); err != nil {
 			t.Fatal(err)
@@ -301,11 +298,4 @@ func TestMapLock(t *testing.T) {
 	if seen != n {
 		t.Errorf("%d entries, want %d", seen, n)
 	}
-}
-
-// TestMain lifts the limit of locked memory, which maps of old kernels count
-// against.
-func TestMain(m *testing.M) {
-	_ = rlimit.RemoveMemlock() // fails without root, as tests that need it skip
-	testutil.Main(m)
 }

@@ -57,8 +57,8 @@ func (r mapRecord) program() asm.Instructions {
 		asm.LoadMem(asm.R9, asm.R9, 0, asm.DWord), // meta->seq
 	}
 	if r.split {
-		ins = append(ins, seqWrite(asm.Mov.Reg(asm.R2, asm.R7), r.key)...)
-		ins = append(ins, seqWrite(asm.Mov.Reg(asm.R2, asm.R8), r.value)...)
+		ins = append(ins, seqWriteTo(asm.R9, asm.Instructions{asm.Mov.Reg(asm.R2, asm.R7)}, r.key)...)
+		ins = append(ins, seqWriteTo(asm.R9, asm.Instructions{asm.Mov.Reg(asm.R2, asm.R8)}, r.value)...)
 	} else {
 		base := -roundUp(r.size(), 8)
 		ins = append(ins, copyToStack(asm.R7, base, r.key)...)
@@ -66,8 +66,8 @@ func (r mapRecord) program() asm.Instructions {
 			ins = append(ins, asm.StoreImm(asm.RFP, int16(base+i), 0, asm.Byte))
 		}
 		ins = append(ins, copyToStack(asm.R8, base+r.at, r.value)...)
-		ins = append(ins, asm.Mov.Reg(asm.R2, asm.RFP))
-		ins = append(ins, seqWrite(asm.Add.Imm(asm.R2, int32(base)), r.size())...)
+		record := asm.Instructions{asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, int32(base))}
+		ins = append(ins, seqWriteTo(asm.R9, record, r.size())...)
 	}
 	return append(ins,
 		asm.Mov.Imm(asm.R0, 0).WithSymbol(done),
@@ -75,14 +75,14 @@ func (r mapRecord) program() asm.Instructions {
 	)
 }
 
-// seqWrite writes size bytes from where an instruction makes R2 point.
-func seqWrite(from asm.Instruction, size int) asm.Instructions {
-	return asm.Instructions{
-		asm.Mov.Reg(asm.R1, asm.R9),
-		from,
+// seqWriteTo writes size bytes to what a register points to, a struct seq_file,
+// from where instructions make R2 point.
+func seqWriteTo(seq asm.Register, from asm.Instructions, size int) asm.Instructions {
+	ins := append(asm.Instructions{asm.Mov.Reg(asm.R1, seq)}, from...)
+	return append(ins,
 		asm.Mov.Imm(asm.R3, int32(size)),
 		asm.FnSeqWrite.Call(),
-	}
+	)
 }
 
 // copyToStack copies size bytes from what a register points to, 8 bytes aligned,

@@ -8,7 +8,7 @@ import (
 
 // keyDecoder returns what turns the bytes of a key into a K.
 func keyDecoder[K any](t *table) (func([]byte, *K), error) {
-	return decoderOf[K](t, "key", t.keySize)
+	return entryDecoder[K](t, "key", t.keySize)
 }
 
 // valueDecoder returns what makes a function that turns the bytes of a value
@@ -17,16 +17,16 @@ func valueDecoder[V any](t *table) (func() func([]byte, *V), error) {
 	if t.cpus > 0 {
 		return perCPUDecoder[V](t)
 	}
-	one, err := decoderOf[V](t, "value", t.valueSize)
+	one, err := entryDecoder[V](t, "value", t.valueSize)
 	return func() func([]byte, *V) { return one }, err
 }
 
-// decoderOf returns what turns size bytes into a T.
-func decoderOf[T any](t *table, what string, size int) (func([]byte, *T), error) {
+// entryDecoder returns what turns size bytes into a T.
+func entryDecoder[T any](t *table, what string, size int) (func([]byte, *T), error) {
 	if _, raw := any(*new(T)).(Raw); raw {
 		return func(b []byte, out *T) { *any(out).(*Raw) = b[:size:size] }, nil
 	}
-	d, err := newDecoder[T]()
+	d, err := decoderOf[T]()
 	if err != nil {
 		return nil, fmt.Errorf("dump %v: the %s: %w", t.m, what, err)
 	}

@@ -3,6 +3,7 @@ package iter
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/cilium/ebpf"
 
@@ -21,7 +22,7 @@ var errNilProgram = errors.New("nil program: load one first")
 // there is no such cgroup, and syscall.ESRCH if there is no such task.
 func Open(p *bpfx.Program, opts *Options) (*Iterator, error) {
 	if opts == nil {
-		opts = &Options{}
+		opts = &all
 	}
 	it, err := open(p, opts)
 	if err != nil {
@@ -30,29 +31,21 @@ func Open(p *bpfx.Program, opts *Options) (*Iterator, error) {
 	return it, nil
 }
 
+// all are the options of who gives none.
+var all Options
+
 func open(p *bpfx.Program, opts *Options) (*Iterator, error) {
 	if p == nil || p.Program == nil {
 		return nil, errNilProgram
 	}
-	if err := opts.check(); err != nil {
-		return nil, err
-	}
-	known := recall(p)
-	name := "iterator"
-	if known.target != "" {
-		name += " " + known.target
-	}
-	hook := bpfx.HookFunc(name, func(ep *ebpf.Program) (*bpfx.Attachment, error) {
-		if ep.Type() != ebpf.Tracing {
-			return nil, fmt.Errorf("program is of type %v, iterators are of type Tracing: load it with iter.Load", ep.Type())
-		}
-		l, err := attach(ep, opts, known)
-		if err != nil {
+	if *opts != all {
+		if err := opts.check(); err != nil {
 			return nil, err
 		}
-		return bpfx.NewAttachment(l), nil
-	})
-	a, err := p.Attach(hook)
+	}
+	it := newIterator()
+	it.hook = hook{p, opts}
+	a, err := p.Attach(&it.hook)
 	if err != nil {
 		var attach *bpfx.AttachError
 		if errors.As(err, &attach) {
@@ -60,5 +53,31 @@ func open(p *bpfx.Program, opts *Options) (*Iterator, error) {
 		}
 		return nil, err
 	}
-	return newIterator(a, known.size), nil
+	it.a = a
+	it.program.Store(p)
+	return it, nil
+}
+
+// hook is what the program of an iterator is attached to.
+type hook struct {
+	program *bpfx.Program
+	opts    *Options // until it is attached
+}
+
+// String returns "iterator" and the target, if it is known.
+func (h *hook) String() string {
+	return strings.TrimSpace("iterator " + recall(h.program).target)
+}
+
+// Attach implements bpfx.Hook.
+func (h *hook) Attach(p *ebpf.Program) (*bpfx.Attachment, error) {
+	if p.Type() != ebpf.Tracing {
+		return nil, fmt.Errorf("program is of type %v, iterators are of type Tracing: load it with iter.Load", p.Type())
+	}
+	l, err := attach(p, h.opts, h.program)
+	if err != nil {
+		return nil, err
+	}
+	h.opts = nil // the attachment keeps the hook
+	return bpfx.NewAttachment(l), nil
 }

@@ -10,31 +10,32 @@ import (
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
+	"github.com/bpfx/go/bpfx"
 	"github.com/bpfx/go/internal/scope"
 	"github.com/bpfx/go/internal/sys"
 )
 
-// attach makes the link of an iterator.
-func attach(p *ebpf.Program, opts *Options, known loaded) (_ link.Link, err error) {
-	target := known.target
-	set := opts.params()
-	if target == "" && set != ParamsNone {
+// attach makes the link of an iterator. What is known of the program is only
+// looked up if it is needed: to open one is fast otherwise.
+func attach(p *ebpf.Program, opts *Options, from *bpfx.Program) (_ link.Link, err error) {
+	set, target := opts.params(), ""
+	if set != ParamsNone {
 		// The kernel doesn't look whether the options are those of the target: it
 		// takes the descriptor of a map for a thread's id.
-		target = targetOf(p)
+		target = targetOf(p, from)
+		if err := opts.checkTarget(target); err != nil {
+			return nil, err
+		}
 	}
-	if err := opts.checkTarget(target); err != nil {
-		return nil, err
-	}
-	l, err := attachOptions(p, opts, set, target)
+	l, err := attachOptions(p, opts, set)
 	if err != nil {
-		if target == "" {
-			target = targetOf(p)
-		}
+		target = targetOf(p, from)
 		if target == "cgroup" && set == ParamsNone && errors.Is(err, unix.EINVAL) {
-			return attachCgroup(p, Cgroup{}) // it needs an order
+			if l, err = attachCgroup(p, Cgroup{}); err == nil {
+				return l, nil // it needed an order
+			}
 		}
-		return nil, explain(err, target, opts, known)
+		return nil, explain(err, target, opts, recall(from))
 	}
 	defer func() {
 		if err != nil {
@@ -50,11 +51,11 @@ func attach(p *ebpf.Program, opts *Options, known loaded) (_ link.Link, err erro
 	return l, nil
 }
 
-func attachOptions(p *ebpf.Program, opts *Options, set Params, target string) (link.Link, error) {
+func attachOptions(p *ebpf.Program, opts *Options, set Params) (link.Link, error) {
 	switch {
 	case set == ParamsTask:
 		return attachTask(p, opts.Task)
-	case set == ParamsCgroup, target == "cgroup":
+	case set == ParamsCgroup:
 		return attachCgroup(p, opts.Cgroup)
 	case set == ParamsMap && opts.Map.FD() < 0:
 		return nil, fmt.Errorf("Options.Map is closed: %w", os.ErrClosed)
@@ -102,6 +103,9 @@ func findTask(t Task) error {
 		}
 		if errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("Options.Task.PIDFD: the process is gone: %w", err)
+		}
+		if errors.Is(err, unix.EINVAL) {
+			return fmt.Errorf("Options.Task.PIDFD: the process isn't in this PID namespace: %w", err)
 		}
 	}
 	return nil
@@ -156,7 +160,10 @@ func verifyTarget(l link.Link, opts *Options) error {
 
 // targetOf returns the target of a program, as far as the kernel tells: "" if it
 // doesn't, which is so before Linux 6.0, or if it isn't an iterator's.
-func targetOf(p *ebpf.Program) string {
+func targetOf(p *ebpf.Program, from *bpfx.Program) string {
+	if known := recall(from); known.target != "" {
+		return known.target
+	}
 	id, err := sys.ProgTarget(p.FD())
 	runtime.KeepAlive(p)
 	if err != nil || id == 0 {

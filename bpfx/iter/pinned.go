@@ -31,5 +31,7 @@ func LoadPinned(path string) (*Iterator, error) {
 		// Only what was opened here is closed: the link is pinned.
 		return nil, fmt.Errorf("iterator: load pinned: %w", scope.Join(err, a.Close()))
 	}
-	return newIterator(a, 0), nil
+	it := newIterator()
+	it.a = a
+	return it, nil
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	stditer "iter"
 	"reflect"
+	"sync"
+	"unsafe"
 )
 
 // Records reads a session as values of type T, one for each record that the
@@ -12,33 +14,52 @@ import (
 // struct is that the program writes; arrays of bytes stand for strings. It is
 // checked once; records are then copied.
 //
-// Each loop is a session. An error comes last, and with the zero T: a T that
+// Each loop is a session. An error comes last, once, with the zero T: a T that
 // can't be decoded, or whose size isn't that of the program's records as far as
 // [LoadSpec] could tell it, output that ends inside a record, and errors of
 // starting and reading. Leaving the loop ends the session.
 func Records[T any](it *Iterator) stditer.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		var v, zero T
-		d, err := newDecoder[T]()
+		d, err := decoderOf[T]()
 		if err == nil {
 			err = it.checkSize(d.size, reflect.TypeFor[T]())
 		}
 		if err != nil {
+			var zero T
 			yield(zero, fmt.Errorf("read iterator: %w", err))
 			return
 		}
-		err = each(it, d.size, func(b []byte) bool {
-			d.decode(b, &v)
-			return yield(v, nil)
-		})
+		err = blocks(it, d.size, func(whole []byte) bool { return d.each(whole, yield) })
 		if err != nil {
+			var zero T
 			yield(zero, err)
 		}
 	}
 }
 
+// each yields the records of a block, which is aligned as the records are, and
+// returns false if it is to stop.
+func (d *decoder[T]) each(block []byte, yield func(T, error) bool) bool {
+	if d.plain && unsafe.Sizeof(*new(T)) == uintptr(d.size) {
+		for _, v := range unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(block))), len(block)/d.size) {
+			if !yield(v, nil) {
+				return false
+			}
+		}
+		return true
+	}
+	var v T
+	for ; len(block) >= d.size; block = block[d.size:] {
+		d.decode(block, &v)
+		if !yield(v, nil) {
+			return false
+		}
+	}
+	return true
+}
+
 // Bytes reads a session as records of a size in bytes. A record is only valid
-// until the next iteration. Errors are those of [Records].
+// until the next iteration. Errors are those of [Records], with nil.
 func Bytes(it *Iterator, size int) stditer.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		err := it.checkSize(size, nil)
@@ -46,11 +67,34 @@ func Bytes(it *Iterator, size int) stditer.Seq2[[]byte, error] {
 			yield(nil, fmt.Errorf("read iterator: %w", err))
 			return
 		}
-		err = each(it, size, func(b []byte) bool { return yield(b[:size:size], nil) })
+		err = blocks(it, size, func(block []byte) bool {
+			for ; len(block) >= size; block = block[size:] {
+				if !yield(block[:size:size], nil) {
+					return false
+				}
+			}
+			return true
+		})
 		if err != nil {
 			yield(nil, err)
 		}
 	}
+}
+
+// decoders has the decoder of each type that was used: map[reflect.Type]decoder[T].
+var decoders sync.Map
+
+// decoderOf is newDecoder, once for each type.
+func decoderOf[T any]() (decoder[T], error) {
+	t := reflect.TypeFor[T]()
+	if d, ok := decoders.Load(t); ok {
+		return d.(decoder[T]), nil
+	}
+	d, err := newDecoder[T]()
+	if err == nil {
+		decoders.Store(t, d)
+	}
+	return d, err
 }
 
 // checkSize compares the size of records with what is known of the program.
@@ -61,7 +105,7 @@ func (it *Iterator) checkSize(size int, t reflect.Type) error {
 	if size <= 0 || size > maxRecord {
 		return fmt.Errorf("records of %d bytes: the size must be above 0, and at most %d", size, maxRecord)
 	}
-	known := int(it.size.Load())
+	known := recall(it.program.Load()).size
 	if known == 0 || known == size {
 		return nil
 	}
@@ -71,65 +115,23 @@ func (it *Iterator) checkSize(size int, t reflect.Type) error {
 	return fmt.Errorf("records of %d bytes were asked for, the program writes %d", size, known)
 }
 
-// each starts a session and calls fn with each record until it returns false.
-// The error is nil in that case.
-func each(it *Iterator, size int, fn func([]byte) bool) (err error) {
-	s, err := it.start()
-	if err != nil {
-		return err
-	}
-	left := false
-	defer func() {
-		// Who has left the loop has no use for an error, and nothing was written.
-		if closeErr := s.Close(); err == nil && !left {
-			err = closeErr
-		}
-	}()
-	records := splitter{src: s, size: size}
-	for {
-		whole, err := records.next()
-		for ; len(whole) > 0; whole = whole[size:] {
-			if !fn(whole[:size]) {
-				left = true
-				return nil
+// blocks starts a session and calls fn with blocks of whole records until it
+// returns false. The error is nil in that case.
+func blocks(it *Iterator, size int, fn func([]byte) bool) error {
+	return it.read(func(s *session) (left bool, err error) {
+		records := newSplitter(s, size)
+		defer records.release()
+		for {
+			block, err := records.next()
+			if err == io.EOF { //nolint:errorlint // as next returns it
+				return false, nil
+			}
+			if err != nil {
+				return false, err
+			}
+			if len(block) > 0 && !fn(block) {
+				return true, nil
 			}
 		}
-		if err == io.EOF { //nolint:errorlint // as next returns it
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// splitter makes whole records of reads that may end inside one.
-type splitter struct {
-	src  interface{ read([]byte) (int, error) }
-	size int // of a record, in bytes
-	buf  []byte
-	tail int // bytes at the start of buf of a record that isn't whole
-	from int // where they lie now
-}
-
-// next reads once and returns the records that are whole then, which may be
-// none. They are only valid until the next call. The error is io.EOF at the
-// end.
-func (s *splitter) next() ([]byte, error) {
-	if s.buf == nil {
-		s.buf = make([]byte, s.size-1+chunk)
-	}
-	copy(s.buf, s.buf[s.from:s.from+s.tail])
-	s.from = 0
-	n, err := s.src.read(s.buf[s.tail : s.tail+chunk])
-	if err == io.EOF && s.tail > 0 { //nolint:errorlint // as read returns it
-		return nil, fmt.Errorf("read iterator: the output ends inside a record of %d bytes, %d bytes are over: %w", s.size, s.tail, io.ErrUnexpectedEOF)
-	}
-	if err != nil {
-		return nil, err
-	}
-	n += s.tail
-	s.tail = n % s.size
-	s.from = n - s.tail
-	return s.buf[:s.from], nil
+	})
 }

@@ -2,11 +2,13 @@ package iter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"sync/atomic"
+	"syscall"
 )
 
 // chunk is how many bytes a read returns at most: the kernel's buffer has eight
@@ -60,7 +62,7 @@ func (s *session) Close() error { return s.src.Close() }
 
 // reader is a session for those who read as little at a time as they like.
 type reader struct {
-	*session
+	session
 	buf    []byte
 	rest   []byte // of buf, what was not asked for yet
 	closed atomic.Bool
@@ -97,4 +99,19 @@ func (r *reader) Close() error {
 		return nil
 	}
 	return r.session.Close()
+}
+
+// again reports whether a read is just to be repeated: the kernel went over a
+// million objects that the program wrote nothing for, or a signal came.
+func again(err error) bool { return errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR) }
+
+// explainRead says what the kernel's errno of a read means.
+func explainRead(err error) error {
+	switch {
+	case errors.Is(err, syscall.E2BIG):
+		return fmt.Errorf("the program writes more for one object than the %d bytes that the kernel has room for: %w", chunk, err)
+	case errors.Is(err, syscall.EOPNOTSUPP):
+		return fmt.Errorf("the output is longer than the %d bytes that an iterator of cgroups has room for: write less, or start further down: %w", chunk, err)
+	}
+	return err
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/bpfx"
 )
 
 // startSession opens the file of an iterator.
@@ -30,21 +32,6 @@ func checkIter(l link.Link) error {
 	return fmt.Errorf("it is a link of type %v, not an iterator", info.Type)
 }
 
-// again reports whether a read is just to be repeated: the kernel went over a
-// million objects that the program wrote nothing for, or a signal came.
-func again(err error) bool { return errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) }
-
-// explainRead says what the kernel's errno of a read means.
-func explainRead(err error) error {
-	switch {
-	case errors.Is(err, unix.E2BIG):
-		return fmt.Errorf("the program writes more for one object than the %d bytes that the kernel has room for: %w", chunk, err)
-	case errors.Is(err, unix.EOPNOTSUPP):
-		return fmt.Errorf("the output is longer than the %d bytes that an iterator of cgroups has room for: write less, or start further down: %w", chunk, err)
-	}
-	return err
-}
-
 // infoOf asks for what an iterator is.
 func infoOf(l link.Link) (Info, error) {
 	from, err := linkInfo(l)
@@ -64,7 +51,7 @@ func infoOf(l link.Link) (Info, error) {
 }
 
 // updateError says why a link refused another program.
-func updateError(l link.Link, p *ebpf.Program, known loaded, err error) error {
+func updateError(l link.Link, p *ebpf.Program, bp *bpfx.Program, err error) error {
 	if !errors.Is(err, unix.EINVAL) {
 		return err
 	}
@@ -72,10 +59,7 @@ func updateError(l link.Link, p *ebpf.Program, known loaded, err error) error {
 	if infoErr != nil {
 		return err
 	}
-	target := known.target
-	if target == "" {
-		target = targetOf(p)
-	}
+	target := targetOf(p, bp)
 	if target == "" || target == info.Target {
 		return err
 	}

@@ -109,7 +109,7 @@ func (t *table) pass(fn func(key, value []byte) bool) (used Method, reason, err 
 	case ByIterator:
 		return ByIterator, nil, t.program(fn)
 	case ByBatch:
-		return ByBatch, nil, newBatcher(t, batchBytes).each(fn)
+		return ByBatch, nil, newBatches(t).each(fn)
 	case ByKey:
 		return ByKey, nil, t.byKey(fn)
 	}
@@ -127,7 +127,7 @@ func (t *table) auto(fn func(key, value []byte) bool) (used Method, reason, err 
 	var trial *batcher
 	var noBatch error
 	if !t.knownLarge() {
-		trial = newBatcher(t, trialBytes)
+		trial = newTrial(t)
 		n, err := trial.next()
 		switch {
 		case err != nil:
@@ -149,7 +149,7 @@ func (t *table) auto(fn func(key, value []byte) bool) (used Method, reason, err 
 		return ByKey, errors.Join(noProgram, noBatch), t.byKey(fn)
 	}
 	if trial == nil {
-		return ByBatch, noProgram, newBatcher(t, batchBytes).each(fn)
+		return ByBatch, noProgram, newBatches(t).each(fn)
 	}
 	return ByBatch, noProgram, trial.rest(fn)
 }
@@ -188,7 +188,15 @@ func (t *table) program(fn func(key, value []byte) bool) error {
 
 func (t *table) read(it *Iterator, fn func(key, value []byte) bool) error {
 	r := newMapRecord(t.keySize, t.full)
-	err := each(it, r.size(), func(b []byte) bool { return fn(b[:r.key], b[r.at:]) })
+	size := r.size()
+	err := blocks(it, size, func(block []byte) bool {
+		for ; len(block) >= size; block = block[size:] {
+			if !fn(block[:r.key], block[r.at:size]) {
+				return false
+			}
+		}
+		return true
+	})
 	if err != nil {
 		return fmt.Errorf("dump %v: %w", t.m, err)
 	}

@@ -34,7 +34,8 @@ type TaskInfo struct {
 	Comm TaskComm
 }
 
-// TaskComm is the name of a task: 15 bytes at most, followed by zeros.
+// TaskComm is the name of a task: 15 bytes at most, followed by zeros. /proc and
+// ps add to the names of kernel workers what they work on.
 type TaskComm [16]byte
 
 // String returns the name without the zeros.

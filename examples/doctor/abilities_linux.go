@@ -3,14 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/link"
 
 	"github.com/bpfx/go/bpfx"
+	bpfiter "github.com/bpfx/go/bpfx/iter"
 	"github.com/bpfx/go/bpfx/structops"
 	"github.com/bpfx/go/bpfx/testpkt"
 )
@@ -66,22 +65,10 @@ func tailCall() (detail string, err error) {
 
 // iterate reads an iterator over all tasks to its end.
 func iterate() (detail string, err error) {
-	spec := &ebpf.ProgramSpec{
-		Name: "bpfx_doctor", Type: ebpf.Tracing, AttachType: ebpf.AttachTraceIter, AttachTo: "task",
-		Instructions: trivial(0), License: "GPL",
-	}
-	return "", bpfx.WithProgram(spec, func(p *bpfx.Program) error {
-		it, err := link.AttachIter(link.IterOptions{Program: p.Program})
-		if err != nil {
-			return err
-		}
-		defer it.Close() // nothing was changed by it
-		r, err := it.Open()
-		if err != nil {
-			return err
-		}
-		defer r.Close() // only read from
-		_, err = io.Copy(io.Discard, r)
+	spec := bpfiter.Spec("task", trivial(0))
+	spec.Name = "bpfx_doctor"
+	return "", bpfiter.With(spec, nil, func(it *bpfiter.Iterator) error {
+		_, err := it.ReadAll()
 		return err
 	})
 }

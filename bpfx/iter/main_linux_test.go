@@ -1,0 +1,9 @@
+package iter
+
+import (
+	"testing"
+
+	"github.com/bpfx/go/internal/testutil"
+)
+
+func TestMain(m *testing.M) { testutil.Main(m) }
