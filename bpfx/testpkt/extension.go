@@ -31,13 +31,12 @@ func (l HopByHop) Number(s Space) (uint16, bool) {
 	return ProtocolHopByHop, s == SpaceIPProtocol
 }
 
-func (l *HopByHop) decode(b []byte) (head, error) {
-	h, err := decodeExtension(b)
-	if err != nil {
-		return head{}, err
+func (l *HopByHop) decode(b []byte, next *head) error {
+	if err := decodeExtension(b, next); err != nil {
+		return err
 	}
-	*l = HopByHop{NextHeader: b[0], Length: b[1], Options: b[2:h.n:h.n], Exact: true}
-	return h, nil
+	*l = HopByHop{NextHeader: b[0], Length: b[1], Options: b[2:next.n:next.n], Exact: true}
+	return nil
 }
 
 // DestinationOptions is an IPv6 destination options header (RFC 8200 section
@@ -64,13 +63,12 @@ func (l DestinationOptions) Number(s Space) (uint16, bool) {
 	return ProtocolDestination, s == SpaceIPProtocol
 }
 
-func (l *DestinationOptions) decode(b []byte) (head, error) {
-	h, err := decodeExtension(b)
-	if err != nil {
-		return head{}, err
+func (l *DestinationOptions) decode(b []byte, next *head) error {
+	if err := decodeExtension(b, next); err != nil {
+		return err
 	}
-	*l = DestinationOptions{NextHeader: b[0], Length: b[1], Options: b[2:h.n:h.n], Exact: true}
-	return h, nil
+	*l = DestinationOptions{NextHeader: b[0], Length: b[1], Options: b[2:next.n:next.n], Exact: true}
+	return nil
 }
 
 // appendExtension appends an extension header of options, and what follows.
@@ -99,15 +97,16 @@ func appendExtension(b []byte, p Place, next, length uint8, options []byte, exac
 }
 
 // decodeExtension takes apart what extension headers have in common.
-func decodeExtension(b []byte) (head, error) {
+func decodeExtension(b []byte, next *head) error {
 	if len(b) < extensionUnit {
-		return head{}, tooShort(extensionUnit)
+		return tooShort(extensionUnit)
 	}
 	n := (int(b[1]) + 1) * extensionUnit
 	if len(b) < n {
-		return head{}, tooShort(n)
+		return tooShort(n)
 	}
-	return head{n: n, space: SpaceIPProtocol, number: uint16(b[0])}, nil
+	next.set(n, 0, SpaceIPProtocol, uint16(b[0]))
+	return nil
 }
 
 // fillNextHeader sets a next header that is zero to the number of the next

@@ -72,12 +72,12 @@ func startsOf(layers []Layer, pkt []byte) ([]int, error) {
 // filledLayer returns l with what its header h has.
 func filledLayer(l Layer, h []byte) Layer {
 	ptr := reflect.New(reflect.TypeOf(l))
-	d, ok := ptr.Interface().(interface{ decode([]byte) (head, error) })
+	d, ok := ptr.Interface().(interface{ decode([]byte, *head) error })
 	if !ok || isExact(l) {
 		return l
 	}
 	makeTrue(l, h)
-	if _, err := d.decode(h); err != nil {
+	if err := d.decode(h, new(head)); err != nil {
 		return l
 	}
 	switch l := l.(type) {

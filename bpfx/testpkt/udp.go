@@ -68,14 +68,13 @@ func (l UDP) Number(s Space) (uint16, bool) {
 	return ProtocolUDP, s == SpaceIPProtocol
 }
 
-func (l *UDP) decode(b []byte) (head, error) {
+func (l *UDP) decode(b []byte, next *head) error {
 	if len(b) < udpLen {
-		return head{}, tooShort(udpLen)
+		return tooShort(udpLen)
 	}
 	h := (*[udpLen]byte)(b)
-	*l = UDP{
-		SrcPort: binary.BigEndian.Uint16(h[0:]), DstPort: binary.BigEndian.Uint16(h[2:]),
-		Length: binary.BigEndian.Uint16(h[4:]), Checksum: binary.BigEndian.Uint16(h[6:]), Exact: true,
-	}
-	return head{n: udpLen, total: said(int(l.Length)), space: SpaceUDPPort, number: l.DstPort}, nil
+	l.SrcPort, l.DstPort = binary.BigEndian.Uint16(h[0:]), binary.BigEndian.Uint16(h[2:])
+	l.Length, l.Checksum, l.Exact = binary.BigEndian.Uint16(h[4:]), binary.BigEndian.Uint16(h[6:]), true
+	next.set(udpLen, said(int(l.Length)), SpaceUDPPort, l.DstPort)
+	return nil
 }
