@@ -107,7 +107,8 @@ func formatBytes(l Layer, b []byte) string {
 		parse = ParseNDOptions
 	}
 	options, err := parse(b)
-	if err != nil || !bytes.Equal(Options(options...), b) {
+	same := Options(options...)
+	if err != nil || !bytes.HasPrefix(b, same) || !allZero(b[len(same):]) { // zeros pad
 		return fmt.Sprintf("%#x", b)
 	}
 	words := make([]string, len(options))
