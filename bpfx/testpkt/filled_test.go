@@ -30,7 +30,7 @@ func TestFilled(t *testing.T) {
 			"payloads", []testpkt.Layer{testpkt.Payload(nil), testpkt.Payload("a"), testpkt.Payload{}, testpkt.Payload("bc"), testpkt.Trailer("t")},
 			[]testpkt.Layer{testpkt.Payload("abc"), testpkt.Trailer("t")},
 		},
-		{"nothing left", []testpkt.Layer{testpkt.Payload{}, testpkt.Trailer{}}, nil},
+		{"nothing left", []testpkt.Layer{testpkt.Payload{}, testpkt.Trailer{}}, []testpkt.Layer{}},
 		{
 			"lies stay", []testpkt.Layer{testpkt.IPv4{IHL: 15, TotalLength: 9, Checksum: 1}, testpkt.TCP{DataOffset: 1, Checksum: 2}},
 			[]testpkt.Layer{
