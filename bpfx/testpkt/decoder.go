@@ -1,6 +1,9 @@
 package testpkt
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // A Decoder decodes packets as [Decode] does, and also those that don't start
 // with Ethernet and those with layers of other packages. The zero Decoder is
@@ -74,8 +77,8 @@ func (d *Decoder) Decode(pkt []byte) ([]Layer, error) {
 			layers, starts = layers[:len(layers)+n], starts[:len(starts)+n]
 			frames++
 		}
-		if h.space == SpaceTCPPort && d.funcs == nil {
-			break
+		if d.funcs == nil && (h.space == SpaceTCPPort || h.space == SpaceUDPPort && h.number != PortVXLAN) {
+			break // a payload
 		}
 		data := pkt[off:end:end]
 		is, partial := announced{h.space, h.number}, h.partial
@@ -84,7 +87,8 @@ func (d *Decoder) Decode(pkt []byte) ([]Layer, error) {
 			err = ErrTooManyLayers
 		}
 		if err != nil {
-			if _, short := err.(tooShort); !short || !partial {
+			var short tooShort
+			if !partial || !errors.As(err, &short) {
 				first = firstError(first, is.error(l, off, err))
 			}
 			break
@@ -103,6 +107,15 @@ func (d *Decoder) Decode(pkt []byte) ([]Layer, error) {
 		}
 		off += h.n
 	}
+	d.layers, d.starts = d.appendRest(layers, starts, pkt, off, end)
+	if first != nil {
+		return d.layers, first
+	}
+	return d.layers, nil
+}
+
+// appendRest appends what isn't decoded: pkt[off:end] and what is behind end.
+func (d *Decoder) appendRest(layers []Layer, starts []int, pkt []byte, off, end int) ([]Layer, []int) {
 	if off < end {
 		d.payload = Payload(pkt[off:end:end])
 		layers, starts = append(layers, &d.payload), append(starts, off)
@@ -111,11 +124,7 @@ func (d *Decoder) Decode(pkt []byte) ([]Layer, error) {
 		d.trailer = Trailer(pkt[end:len(pkt):len(pkt)])
 		layers, starts = append(layers, &d.trailer), append(starts, end)
 	}
-	d.layers, d.starts = layers, starts
-	if first != nil {
-		return layers, first
-	}
-	return layers, nil
+	return layers, starts
 }
 
 // Offsets returns where the layers of the last packet begin, in bytes. It is

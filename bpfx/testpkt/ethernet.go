@@ -101,12 +101,15 @@ func (l *Ethernet) decode(b []byte, next *head) error {
 	if len(b) < ethernetLen {
 		return tooShort(ethernetLen)
 	}
-	h := (*[ethernetLen]byte)(b)
-	l.Dst, l.Src, l.EtherType, l.Exact = MAC(h[0:6]), MAC(h[6:12]), binary.BigEndian.Uint16(h[12:]), true
+	l.read((*[ethernetLen]byte)(b))
 	if l.EtherType < minEtherType && l.EtherType != 0 {
 		next.set(ethernetLen, ethernetLen+int(l.EtherType), 0, 0)
 		return nil
 	}
 	next.set(ethernetLen, 0, SpaceEtherType, l.EtherType)
 	return nil
+}
+
+func (l *Ethernet) read(h *[ethernetLen]byte) {
+	l.Dst, l.Src, l.EtherType, l.Exact = MAC(h[0:6]), MAC(h[6:12]), binary.BigEndian.Uint16(h[12:]), true
 }

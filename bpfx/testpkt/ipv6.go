@@ -131,15 +131,18 @@ func (l *IPv6) decode(b []byte, next *head) error {
 	if len(b) < ipv6Len {
 		return tooShort(ipv6Len)
 	}
-	h := (*[ipv6Len]byte)(b)
-	row := binary.BigEndian.Uint32(h[0:])
-	l.Version, l.TrafficClass, l.FlowLabel = h[0]>>4, uint8(row>>20), row&0xfffff
-	l.PayloadLength, l.NextHeader, l.HopLimit = binary.BigEndian.Uint16(h[4:]), h[6], h[7]
-	l.Src, l.Dst = netip.AddrFrom16([16]byte(h[8:24])), netip.AddrFrom16([16]byte(h[24:40]))
-	l.Exact = true
+	l.read((*[ipv6Len]byte)(b))
 	next.set(ipv6Len, ipv6Len+int(l.PayloadLength), SpaceIPProtocol, uint16(l.NextHeader))
 	if l.PayloadLength == 0 && l.NextHeader == ProtocolHopByHop {
 		next.total = 0 // a jumbogram, RFC 2675
 	}
 	return nil
+}
+
+func (l *IPv6) read(h *[ipv6Len]byte) {
+	row := binary.BigEndian.Uint32(h[0:])
+	l.Version, l.TrafficClass, l.FlowLabel = h[0]>>4, uint8(row>>20), row&0xfffff
+	l.PayloadLength, l.NextHeader, l.HopLimit = binary.BigEndian.Uint16(h[4:]), h[6], h[7]
+	l.Src, l.Dst = netip.AddrFrom16([16]byte(h[8:24])), netip.AddrFrom16([16]byte(h[24:40]))
+	l.Exact = true
 }

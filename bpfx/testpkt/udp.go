@@ -72,9 +72,12 @@ func (l *UDP) decode(b []byte, next *head) error {
 	if len(b) < udpLen {
 		return tooShort(udpLen)
 	}
-	h := (*[udpLen]byte)(b)
-	l.SrcPort, l.DstPort = binary.BigEndian.Uint16(h[0:]), binary.BigEndian.Uint16(h[2:])
-	l.Length, l.Checksum, l.Exact = binary.BigEndian.Uint16(h[4:]), binary.BigEndian.Uint16(h[6:]), true
+	l.read((*[udpLen]byte)(b))
 	next.set(udpLen, said(int(l.Length)), SpaceUDPPort, l.DstPort)
 	return nil
+}
+
+func (l *UDP) read(h *[udpLen]byte) {
+	l.SrcPort, l.DstPort = binary.BigEndian.Uint16(h[0:]), binary.BigEndian.Uint16(h[2:])
+	l.Length, l.Checksum, l.Exact = binary.BigEndian.Uint16(h[4:]), binary.BigEndian.Uint16(h[6:]), true
 }

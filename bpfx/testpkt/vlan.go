@@ -59,8 +59,12 @@ func (l *VLAN) decode(b []byte, next *head) error {
 	if len(b) < vlanLen {
 		return tooShort(vlanLen)
 	}
-	l.Priority, l.DropEligible, l.ID = b[0]>>5, b[0]&0x10 != 0, binary.BigEndian.Uint16(b)&0xfff
-	l.EtherType, l.Exact = binary.BigEndian.Uint16(b[2:]), true
+	l.read((*[vlanLen]byte)(b))
 	next.set(vlanLen, 0, SpaceEtherType, l.EtherType)
 	return nil
+}
+
+func (l *VLAN) read(h *[vlanLen]byte) {
+	l.Priority, l.DropEligible, l.ID = h[0]>>5, h[0]&0x10 != 0, binary.BigEndian.Uint16(h[0:])&0xfff
+	l.EtherType, l.Exact = binary.BigEndian.Uint16(h[2:]), true
 }
