@@ -11,7 +11,8 @@ type UDP struct {
 	Length  uint16 // header and all after it, in bytes; zero: computed
 
 	// Checksum of pseudo header, header and data. Zero: computed. A header
-	// without one needs Exact.
+	// without one is Exact, such as one of [Filled] whose Checksum is then set to
+	// zero.
 	Checksum uint16
 
 	// Exact leaves zero fields zero.
