@@ -61,7 +61,8 @@
 //
 // The checksum of a transport header in a first fragment covers data that isn't
 // in the packet: to ask for it is an error. Set it, or build the whole packet
-// and cut it with [Fragments].
+// and cut it with [Fragments]. [VerifyChecksums] says which checksums of a
+// packet are wrong.
 //
 // # Options
 //

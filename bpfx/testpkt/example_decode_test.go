@@ -3,6 +3,7 @@ package testpkt_test
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/bpfx/go/bpfx/testpkt"
 )
@@ -124,4 +125,23 @@ func ExampleDecoder_Register() {
 	// 18 testpkt_test.label
 	// 22 *testpkt.IPv4
 	// 42 *testpkt.UDP
+}
+
+// A program replaced the destination and forgot a checksum.
+func ExampleVerifyChecksums() {
+	pkt := testpkt.MustBuild(testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.UDP{})
+	fmt.Println(testpkt.VerifyChecksums(pkt))
+
+	layers, err := testpkt.Decode(pkt)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ip := layers[1].(testpkt.IPv4)
+	ip.Dst, ip.Checksum = netip.MustParseAddr("192.0.2.1"), 0xaecf
+	layers[1] = ip
+	fmt.Println(testpkt.VerifyChecksums(testpkt.MustBuild(layers...)))
+	// Output:
+	// <nil>
+	// UDP.Checksum: 0xbb52, want 0x0353
 }

@@ -71,11 +71,14 @@ func (l *ICMPv6) decode(b []byte, next *head) error {
 	h := (*[icmpLen]byte)(b)
 	be := binary.BigEndian
 	*l = ICMPv6{Type: h[0], Code: h[1], Checksum: be.Uint16(h[2:]), ID: be.Uint16(h[4:]), Seq: be.Uint16(h[6:]), Exact: true}
-	if l.Type <= ICMPv6ParameterProblem && l.Type != 0 {
+	if quotes6(l.Type) {
 		next.set(icmpLen, 0, SpaceLinkType, LinkTypeIPv6)
-		next.partial = next.partial || true
+		next.partial = true
 		return nil
 	}
 	next.set(icmpLen, 0, 0, 0)
 	return nil
 }
+
+// quotes6 reports whether ICMPv6 messages of a type quote a packet.
+func quotes6(typ uint8) bool { return typ >= ICMPv6Unreachable && typ <= ICMPv6ParameterProblem }
