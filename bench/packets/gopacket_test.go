@@ -195,7 +195,7 @@ func compareLayer(want testpkt.Layer, got gopacket.Layer, next func() gopacket.L
 		return checks("VXLAN", w.VNI, g.VNI, w.Flags&8 != 0, g.ValidIDFlag)
 	case testpkt.Payload:
 		return compareBytes("Payload", w, got.LayerContents())
-	case testpkt.IPv4, testpkt.IPv6, testpkt.HopByHop, testpkt.DestinationOptions, testpkt.IPv6Routing, testpkt.IPv6Fragment:
+	case testpkt.IPv4, testpkt.IPv6, testpkt.IPv6HopByHop, testpkt.IPv6Destination, testpkt.IPv6Routing, testpkt.IPv6Fragment:
 		return compareNetwork(want, got)
 	case testpkt.TCP, testpkt.UDP:
 		return compareTransport(want, got)
@@ -232,10 +232,10 @@ func compareNetwork(want testpkt.Layer, got gopacket.Layer) error {
 		}
 		return checks("IPv6", w.Version, g.Version, w.TrafficClass, g.TrafficClass, w.FlowLabel, g.FlowLabel, w.PayloadLength, g.Length,
 			w.NextHeader, uint8(g.NextHeader), w.HopLimit, g.HopLimit, w.Src, addr(g.SrcIP), w.Dst, addr(g.DstIP))
-	case testpkt.HopByHop:
-		return checks("HopByHop", layers.LayerTypeIPv6HopByHop, got.LayerType())
-	case testpkt.DestinationOptions:
-		return checks("DestinationOptions", layers.LayerTypeIPv6Destination, got.LayerType())
+	case testpkt.IPv6HopByHop:
+		return checks("IPv6HopByHop", layers.LayerTypeIPv6HopByHop, got.LayerType())
+	case testpkt.IPv6Destination:
+		return checks("IPv6Destination", layers.LayerTypeIPv6Destination, got.LayerType())
 	case testpkt.IPv6Routing:
 		return checks("IPv6Routing", layers.LayerTypeIPv6Routing, got.LayerType())
 	case testpkt.IPv6Fragment:

@@ -124,9 +124,9 @@ func tsharkLine(stack []testpkt.Layer) string {
 			sum("ip")
 		case testpkt.IPv6:
 			add("ipv6")
-		case testpkt.HopByHop:
+		case testpkt.IPv6HopByHop:
 			add("ipv6.hopopts")
-		case testpkt.DestinationOptions:
+		case testpkt.IPv6Destination:
 			add("ipv6.dstopts")
 		case testpkt.IPv6Routing:
 			add("ipv6.routing")

@@ -8,8 +8,8 @@ const (
 	padN          = 1         // type of an option that pads
 )
 
-// HopByHop is an IPv6 hop-by-hop options header (RFC 8200 section 4.3).
-type HopByHop struct {
+// IPv6HopByHop is an IPv6 hop-by-hop options header (RFC 8200 section 4.3).
+type IPv6HopByHop struct {
 	NextHeader uint8 // announces the next layer; zero: that of the next layer, or [ProtocolNoNext]
 	Length     uint8 // in 8-byte units without the first; zero: computed
 
@@ -22,26 +22,26 @@ type HopByHop struct {
 }
 
 // Append implements [Layer].
-func (l HopByHop) Append(b []byte, p Place) ([]byte, error) {
+func (l IPv6HopByHop) Append(b []byte, p Place) ([]byte, error) {
 	return appendExtension(b, p, l.NextHeader, l.Length, l.Options, l.Exact)
 }
 
 // Number implements [Layer].
-func (l HopByHop) Number(s Space) (uint16, bool) {
+func (l IPv6HopByHop) Number(s Space) (uint16, bool) {
 	return ProtocolHopByHop, s == SpaceIPProtocol
 }
 
-func (l *HopByHop) decode(b []byte, next *head) error {
+func (l *IPv6HopByHop) decode(b []byte, next *head) error {
 	if err := decodeExtension(b, next); err != nil {
 		return err
 	}
-	*l = HopByHop{NextHeader: b[0], Length: b[1], Options: b[2:next.n:next.n], Exact: true}
+	*l = IPv6HopByHop{NextHeader: b[0], Length: b[1], Options: b[2:next.n:next.n], Exact: true}
 	return nil
 }
 
-// DestinationOptions is an IPv6 destination options header (RFC 8200 section
+// IPv6Destination is an IPv6 destination options header (RFC 8200 section
 // 4.6).
-type DestinationOptions struct {
+type IPv6Destination struct {
 	NextHeader uint8 // announces the next layer; zero: that of the next layer, or [ProtocolNoNext]
 	Length     uint8 // in 8-byte units without the first; zero: computed
 
@@ -54,20 +54,20 @@ type DestinationOptions struct {
 }
 
 // Append implements [Layer].
-func (l DestinationOptions) Append(b []byte, p Place) ([]byte, error) {
+func (l IPv6Destination) Append(b []byte, p Place) ([]byte, error) {
 	return appendExtension(b, p, l.NextHeader, l.Length, l.Options, l.Exact)
 }
 
 // Number implements [Layer].
-func (l DestinationOptions) Number(s Space) (uint16, bool) {
+func (l IPv6Destination) Number(s Space) (uint16, bool) {
 	return ProtocolDestination, s == SpaceIPProtocol
 }
 
-func (l *DestinationOptions) decode(b []byte, next *head) error {
+func (l *IPv6Destination) decode(b []byte, next *head) error {
 	if err := decodeExtension(b, next); err != nil {
 		return err
 	}
-	*l = DestinationOptions{NextHeader: b[0], Length: b[1], Options: b[2:next.n:next.n], Exact: true}
+	*l = IPv6Destination{NextHeader: b[0], Length: b[1], Options: b[2:next.n:next.n], Exact: true}
 	return nil
 }
 

@@ -101,7 +101,7 @@ func formatBytes(l Layer, b []byte) string {
 		parse = ParseTCPOptions
 	case IPv4:
 		parse = ParseIPv4Options
-	case HopByHop, DestinationOptions:
+	case IPv6HopByHop, IPv6Destination:
 		parse = ParseIPv6Options
 	case NeighborSolicit, NeighborAdvert, RouterSolicit, RouterAdvert:
 		parse = ParseNDOptions

@@ -196,7 +196,7 @@ func TestKernelPackets(t *testing.T) {
 		w.send(ip4, testpkt.ICMP{Type: testpkt.ICMPEchoRequest, ID: 7, Seq: 8}, testpkt.Payload("ping"))
 		w.send(options, testpkt.ICMP{Type: testpkt.ICMPEchoRequest, ID: 9}, testpkt.Payload("odd"))
 		w.send(ip6, testpkt.ICMPv6{ID: 7, Seq: 8}, testpkt.Payload("ping"))
-		w.send(ip6, testpkt.DestinationOptions{}, testpkt.IPv6Fragment{ID: 3}, testpkt.ICMPv6{ID: 77}, testpkt.Payload("odd"))
+		w.send(ip6, testpkt.IPv6Destination{}, testpkt.IPv6Fragment{ID: 3}, testpkt.ICMPv6{ID: 77}, testpkt.Payload("odd"))
 		w.send(ip4, testpkt.UDP{DstPort: 9999}, testpkt.Payload("to nobody"))
 		w.send(ip6, testpkt.UDP{DstPort: 9999}, testpkt.Payload("to nobody"))
 		w.send(ip4, testpkt.TCP{DstPort: 9999, Flags: testpkt.SYN})

@@ -34,9 +34,9 @@ func TestDecodeLayerErrors(t *testing.T) {
 		{"GRE with routing", build(eth, ip4, testpkt.GRE{Flags: 1 << 11}), "decode GRE at byte 34: routing information is not supported", "Ethernet IPv4 Payload"},
 		{"VXLAN cut off", build(eth, ip4, testpkt.UDP{DstPort: 4789}, testpkt.Payload("1234567")), "decode VXLAN at byte 42: header of 8 bytes is cut off", "Ethernet IPv4 UDP Payload"},
 		{"nothing in VXLAN", build(eth, ip4, testpkt.UDP{}, testpkt.VXLAN{}), "decode Ethernet at byte 50: header of 14 bytes is cut off", "Ethernet IPv4 UDP VXLAN"},
-		{"hop-by-hop cut off", build(eth, testpkt.IPv6{NextHeader: 0}, testpkt.HopByHop{})[:60], "decode IPv6 at byte 14: length of 48 bytes, but there are 46", "Ethernet IPv6 Payload"},
-		{"hop-by-hop too long", build(eth, ip6, testpkt.HopByHop{Length: 1}), "decode HopByHop at byte 54: header of 16 bytes is cut off", "Ethernet IPv6 Payload"},
-		{"destination options too long", build(eth, ip6, testpkt.DestinationOptions{Length: 255}), "decode DestinationOptions at byte 54: header of 2048 bytes is cut off", "Ethernet IPv6 Payload"},
+		{"hop-by-hop cut off", build(eth, testpkt.IPv6{NextHeader: 0}, testpkt.IPv6HopByHop{})[:60], "decode IPv6 at byte 14: length of 48 bytes, but there are 46", "Ethernet IPv6 Payload"},
+		{"hop-by-hop too long", build(eth, ip6, testpkt.IPv6HopByHop{Length: 1}), "decode IPv6HopByHop at byte 54: header of 16 bytes is cut off", "Ethernet IPv6 Payload"},
+		{"destination options too long", build(eth, ip6, testpkt.IPv6Destination{Length: 255}), "decode IPv6Destination at byte 54: header of 2048 bytes is cut off", "Ethernet IPv6 Payload"},
 		{"routing too long", build(eth, ip6, testpkt.IPv6Routing{Length: 2}), "decode IPv6Routing at byte 54: header of 24 bytes is cut off", "Ethernet IPv6 Payload"},
 		{"fragment cut off", build(eth, testpkt.IPv6{NextHeader: 44}, testpkt.Payload("1234567")), "decode IPv6Fragment at byte 54: header of 8 bytes is cut off", "Ethernet IPv6 Payload"},
 		{"IPv4 where IPv6 should be, cut off", build(eth, ip6, testpkt.ICMPv6{Type: 1}, testpkt.IPv4{TotalLength: 19}), "", "Ethernet IPv6 ICMPv6 Payload"},
@@ -60,7 +60,7 @@ func TestDecodeLayerErrors(t *testing.T) {
 func TestDecodeQuotations(t *testing.T) {
 	eth, ip4, ip6 := testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.IPv6{}
 	quoted := testpkt.MustBuild(testpkt.IPv4{}, testpkt.TCP{}, testpkt.Payload("data"))
-	quoted6 := testpkt.MustBuild(testpkt.IPv6{}, testpkt.DestinationOptions{}, testpkt.UDP{}, testpkt.Payload("data"))
+	quoted6 := testpkt.MustBuild(testpkt.IPv6{}, testpkt.IPv6Destination{}, testpkt.UDP{}, testpkt.Payload("data"))
 	tests := []struct {
 		name string
 		pkt  []byte
@@ -71,9 +71,9 @@ func TestDecodeQuotations(t *testing.T) {
 		{"no header", testpkt.MustBuild(eth, ip4, testpkt.ICMP{Type: 12}, testpkt.Payload(quoted[:9])), "Ethernet IPv4 ICMP Payload"},
 		{"nothing", testpkt.MustBuild(eth, ip4, testpkt.ICMP{Type: 5}), "Ethernet IPv4 ICMP"},
 		{"echo with a packet in it", testpkt.MustBuild(eth, ip4, testpkt.ICMP{}, testpkt.Payload(quoted)), "Ethernet IPv4 ICMP Payload"},
-		{"UDP cut off", testpkt.MustBuild(eth, ip6, testpkt.ICMPv6{Type: 4}, testpkt.Payload(quoted6[:57])), "Ethernet IPv6 ICMPv6 IPv6 DestinationOptions UDP Payload"},
+		{"UDP cut off", testpkt.MustBuild(eth, ip6, testpkt.ICMPv6{Type: 4}, testpkt.Payload(quoted6[:57])), "Ethernet IPv6 ICMPv6 IPv6 IPv6Destination UDP Payload"},
 		{"options cut off", testpkt.MustBuild(eth, ip6, testpkt.ICMPv6{Type: 2}, testpkt.Payload(quoted6[:45])), "Ethernet IPv6 ICMPv6 IPv6 Payload"},
-		{"jumbogram", testpkt.MustBuild(eth, testpkt.IPv6{Exact: true, Version: 6}, testpkt.HopByHop{NextHeader: 59, Options: testpkt.Options(testpkt.Jumbo(70000))}), "Ethernet IPv6 HopByHop"},
+		{"jumbogram", testpkt.MustBuild(eth, testpkt.IPv6{Exact: true, Version: 6}, testpkt.IPv6HopByHop{NextHeader: 59, Options: testpkt.Options(testpkt.Jumbo(70000))}), "Ethernet IPv6 IPv6HopByHop"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestFinalDestination(t *testing.T) {
 		{"half an address more", testpkt.IPv6Routing{SegmentsLeft: 1, Data: append(testpkt.SourceRoute(final), make([]byte, 8)...)}, final},
 	}
 	for _, tt := range tests {
-		for _, before := range [][]testpkt.Layer{nil, {testpkt.HopByHop{}}, {&testpkt.DestinationOptions{}}} {
+		for _, before := range [][]testpkt.Layer{nil, {testpkt.IPv6HopByHop{}}, {&testpkt.IPv6Destination{}}} {
 			layers := append([]testpkt.Layer{testpkt.IPv6{}}, before...)
 			pkt := testpkt.MustBuild(append(layers, tt.routing, testpkt.UDP{}, testpkt.Payload("x"))...)
 			segment := pkt[len(pkt)-9:]

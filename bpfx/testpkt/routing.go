@@ -94,7 +94,7 @@ func (l *IPv6Routing) final() (dst []byte, ok bool) {
 func (p Place) finalDst() (dst []byte, ok bool) {
 	for _, l := range p.layers[p.i+1:] {
 		switch l := l.(type) {
-		case HopByHop, DestinationOptions, *HopByHop, *DestinationOptions:
+		case IPv6HopByHop, IPv6Destination, *IPv6HopByHop, *IPv6Destination:
 		case IPv6Routing:
 			return l.final()
 		case *IPv6Routing:

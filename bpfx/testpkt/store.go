@@ -20,8 +20,8 @@ type store struct {
 	neighborAdvert  []NeighborAdvert
 	routerSolicit   []RouterSolicit
 	routerAdvert    []RouterAdvert
-	hopByHop        []HopByHop
-	destination     []DestinationOptions
+	hopByHop        []IPv6HopByHop
+	destination     []IPv6Destination
 	routing         []IPv6Routing
 	fragment        []IPv6Fragment
 	gre             []GRE
@@ -96,9 +96,9 @@ func valueOf(l Layer) Layer {
 		return *l
 	case *RouterAdvert:
 		return *l
-	case *HopByHop:
+	case *IPv6HopByHop:
 		return *l
-	case *DestinationOptions:
+	case *IPv6Destination:
 		return *l
 	case *IPv6Routing:
 		return *l

@@ -77,7 +77,7 @@ func ethernetSummary(l Ethernet, next []Layer) string {
 func flow(src, dst netip.Addr, next []Layer) string {
 	for _, l := range next {
 		switch l := l.(type) {
-		case HopByHop, DestinationOptions, IPv6Routing, IPv6Fragment:
+		case IPv6HopByHop, IPv6Destination, IPv6Routing, IPv6Fragment:
 			continue
 		case TCP:
 			return fmt.Sprintf("%v.%d > %v.%d", src, l.SrcPort, dst, l.DstPort)
