@@ -66,6 +66,7 @@ func layerErrorTests() []errorTest {
 
 		{"trailer not last", []testpkt.Layer{eth, testpkt.Trailer("x"), ip4}, "1 (Trailer): IPv4 cannot follow: a trailer is last"},
 		{"two trailers", []testpkt.Layer{eth, testpkt.Trailer("x"), testpkt.Trailer("y")}, "1 (Trailer): Trailer cannot follow"},
+		{"nil layer with zeros", []testpkt.Layer{eth, testpkt.Zero(nil)}, "1 (zeroed): nil layer"},
 		{"nil pointer to ARP", []testpkt.Layer{eth, (*testpkt.ARP)(nil)}, "1 (ARP): nil layer"},
 		{"nil pointer to a payload", []testpkt.Layer{eth, (*testpkt.Payload)(nil)}, "1 (Payload): nil layer"},
 	}

@@ -11,6 +11,8 @@ func isNil(l Layer) bool {
 		return true
 	case Ethernet, VLAN, IPv4, IPv6, TCP, UDP, Payload, Trailer:
 		return false
+	case zeroed:
+		return isNil(l.Layer)
 	case *IPv4:
 		return l == nil
 	case *TCP:
