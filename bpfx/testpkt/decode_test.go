@@ -253,7 +253,7 @@ func TestDecodeRandom(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	for range 40 {
+	for range 20 {
 		pkt := testpkt.MustBuild(randomStack(r)...)
 		if _, err := testpkt.Decode(pkt); err != nil {
 			t.Fatalf("Decode(%x) = %v", pkt, err)

@@ -58,7 +58,7 @@ func TestVerifyChecksums(t *testing.T) {
 // checksum changed.
 func TestVerifyRandom(t *testing.T) {
 	r := newRand(t)
-	for range 500 {
+	for range 200 {
 		pkt := testpkt.MustBuild(randomStack(r)...)
 		if err := testpkt.VerifyChecksums(pkt); err != nil {
 			t.Fatalf("VerifyChecksums(%x) = %v", pkt, err)
