@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -242,7 +243,8 @@ func checkSlowly(t *testing.T, pkt []byte, wantErr error) {
 		t.Fatalf("with other layers, Decode(%x) = %v, want %v", pkt, err, wantErr)
 	}
 	got, _ := quick.Decode(pkt)
-	if d := cmp.Diff(want, got, sameLayers); d != "" || !slices.Equal(slow.Offsets(), quick.Offsets()) {
+	if !reflect.DeepEqual(want, got) || !slices.Equal(slow.Offsets(), quick.Offsets()) {
+		d := cmp.Diff(want, got, sameLayers)
 		t.Fatalf("Decode(%x) at %v, slowly at %v (-slowly +quickly):\n%s", pkt, quick.Offsets(), slow.Offsets(), d)
 	}
 }
