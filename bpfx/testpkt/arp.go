@@ -77,15 +77,15 @@ func (l ARP) Number(s Space) (uint16, bool) {
 	return EtherTypeARP, s == SpaceEtherType
 }
 
-func (l *ARP) decode(b []byte) (head, error) {
+func (l *ARP) decode(b []byte, next *head) error {
 	if len(b) < 8 {
-		return head{}, tooShort(arpLen)
+		return tooShort(arpLen)
 	}
 	if b[4] != 6 || b[5] != 4 {
-		return head{}, fmt.Errorf("HardwareLen, ProtocolLen: %d, %d, want 6, 4", b[4], b[5])
+		return fmt.Errorf("HardwareLen, ProtocolLen: %d, %d, want 6, 4", b[4], b[5])
 	}
 	if len(b) < arpLen {
-		return head{}, tooShort(arpLen)
+		return tooShort(arpLen)
 	}
 	h := (*[arpLen]byte)(b)
 	be := binary.BigEndian
@@ -96,5 +96,6 @@ func (l *ARP) decode(b []byte) (head, error) {
 		TargetMAC: MAC(h[18:24]), Target: netip.AddrFrom4([4]byte(h[24:28])),
 		Exact: true,
 	}
-	return head{n: arpLen, total: arpLen}, nil
+	next.set(arpLen, arpLen, 0, 0)
+	return nil
 }

@@ -184,9 +184,8 @@ func appendCommonEthernet(buf []byte, tags []Layer, l *Ethernet, carried uint16,
 	start := len(buf)
 	n += ethernetLen + vlanLen*len(tags)
 	b := slices.Grow(buf, n)[:start+n]
-	typ := carried
 	if len(tags) > 0 {
-		if typ = tagType(tags); !putTags(b[start+ethernetLen:], tags, carried) {
+		if carried = putTags(b[start+ethernetLen:], tags, carried); carried == 0 {
 			return nil
 		}
 	}
@@ -200,20 +199,14 @@ func appendCommonEthernet(buf []byte, tags []Layer, l *Ethernet, carried uint16,
 	h := (*[ethernetLen]byte)(b[start:])
 	binary.BigEndian.PutUint64(h[0:], dst<<16|src>>32)
 	binary.BigEndian.PutUint32(h[8:], uint32(src))
-	binary.BigEndian.PutUint16(h[12:], typ)
+	binary.BigEndian.PutUint16(h[12:], carried)
 	return b
 }
 
-// tagType returns the EtherType of the first of tags.
-func tagType(tags []Layer) uint16 {
-	if len(tags) > 1 {
-		return EtherTypeQinQ
-	}
-	return EtherTypeVLAN
-}
-
-func putTags(b []byte, tags []Layer, carried uint16) bool {
-	for i := range tags {
+// putTags puts tags before what typ announces, and returns the EtherType that
+// announces them, 0 if they aren't common.
+func putTags(b []byte, tags []Layer, typ uint16) uint16 {
+	for i := len(tags) - 1; i >= 0; i-- {
 		var tag *VLAN
 		switch l := tags[i].(type) {
 		case *VLAN:
@@ -222,13 +215,12 @@ func putTags(b []byte, tags []Layer, carried uint16) bool {
 			tag = &l
 		}
 		if tag == nil || tag.Exact || tag.EtherType != 0 || tag.Priority > 7 || tag.ID > 0xfff {
-			return false
-		}
-		typ := carried
-		if i+1 < len(tags) {
-			typ = tagType(tags[i+1:])
+			return 0
 		}
 		binary.BigEndian.PutUint32(b[vlanLen*i:], uint32(tag.tci())<<16|uint32(typ))
+		if typ = EtherTypeQinQ; i == len(tags)-1 {
+			typ = EtherTypeVLAN
+		}
 	}
-	return true
+	return typ
 }

@@ -146,8 +146,8 @@ func cutIPv6(pkt []byte, spans []Span) cutter {
 walk:
 	for _, s := range spans[1:] {
 		switch l := s.Layer.(type) {
-		case DestinationOptions:
-		case HopByHop, IPv6Routing:
+		case IPv6Destination:
+		case IPv6HopByHop, IPv6Routing:
 			end, next = s.End, s.Start-start
 		case IPv6Fragment:
 			frag = l

@@ -34,12 +34,12 @@ func TestFragments(t *testing.T) {
 		{
 			"IPv6 extensions",
 			[]testpkt.Layer{
-				testpkt.IPv6{}, testpkt.HopByHop{}, testpkt.DestinationOptions{},
+				testpkt.IPv6{}, testpkt.IPv6HopByHop{}, testpkt.IPv6Destination{},
 				testpkt.IPv6Routing{Type: testpkt.RoutingSegments, Data: testpkt.SegmentList(addr("fd00::2"))},
-				testpkt.IPv6Fragment{ID: 9}, testpkt.DestinationOptions{}, testpkt.UDP{}, data,
+				testpkt.IPv6Fragment{ID: 9}, testpkt.IPv6Destination{}, testpkt.UDP{}, data,
 			}, 1280, 3,
-			"Ethernet IPv6 HopByHop DestinationOptions IPv6Routing IPv6Fragment DestinationOptions UDP Payload",
-			"Ethernet IPv6 HopByHop DestinationOptions IPv6Routing IPv6Fragment Payload",
+			"Ethernet IPv6 IPv6HopByHop IPv6Destination IPv6Routing IPv6Fragment IPv6Destination UDP Payload",
+			"Ethernet IPv6 IPv6HopByHop IPv6Destination IPv6Routing IPv6Fragment Payload",
 		},
 		{"tunnel", []testpkt.Layer{testpkt.VLAN{}, testpkt.IPv4{}, testpkt.GRE{}, testpkt.IPv6{}, testpkt.UDP{}, data}, 1500, 3, "Ethernet VLAN IPv4 GRE IPv6 UDP Payload", "Ethernet VLAN IPv4 Payload"},
 	}

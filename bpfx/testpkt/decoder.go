@@ -1,6 +1,9 @@
 package testpkt
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // A Decoder decodes packets as [Decode] does, and also those that don't start
 // with Ethernet and those with layers of other packages. The zero Decoder is
@@ -14,6 +17,7 @@ type Decoder struct {
 	funcs  map[announced]DecodeFunc
 	layers []Layer
 	starts []int // of each layer, in bytes
+	common [2]commonLayers
 	store
 }
 
@@ -57,66 +61,83 @@ func (d *Decoder) Register(s Space, number uint16, f DecodeFunc) {
 // Decoder, and they and the slice are only valid until its next call. It
 // allocates nothing once it has seen a packet with as many layers of each kind.
 func (d *Decoder) Decode(pkt []byte) ([]Layer, error) {
-	d.layers, d.starts, d.used = d.layers[:0], d.starts[:0], used{}
+	d.used = used{}
 	h := head{space: SpaceLinkType, number: d.LinkType}
 	if h.number == 0 {
 		h.number = LinkTypeEthernet
 	}
+	layers, starts := d.layers[:0], d.starts[:0]
 	var first *DecodeError
-	off, end := 0, len(pkt)
+	off, end, frames := 0, len(pkt), 0
 	for {
-		if len(d.layers) == maxLayers-2 { // room for payload and trailer
-			first = firstError(first, &DecodeError{Layer: "Payload", Offset: off, Err: ErrTooManyLayers})
-			break
+		if h.space == SpaceLinkType && h.number == LinkTypeEthernet && frames < len(d.common) && d.funcs == nil &&
+			len(layers)+commonRoom <= min(cap(layers), cap(starts), maxLayers-2) {
+			var n int
+			off, end, n = d.common[frames].decode(pkt[:end], off, &h, layers, starts)
+			layers, starts = layers[:len(layers)+n], starts[:len(starts)+n]
+			frames++
 		}
-		data := pkt[off:end:end]
-		partial := h.partial
-		l, next, err := d.next(h, data)
-		if l == nil && err == nil {
+		if d.funcs == nil && (h.space == SpaceTCPPort || h.space == SpaceUDPPort && h.number != PortVXLAN) {
 			break // a payload
 		}
+		data := pkt[off:end:end]
+		is, partial := announced{h.space, h.number}, h.partial
+		l, err := d.next(&h, data)
+		if len(layers) == maxLayers-2 && l != nil && err == nil { // room for payload and trailer
+			err = ErrTooManyLayers
+		}
 		if err != nil {
-			if _, short := err.(tooShort); !short || !partial {
-				first = firstError(first, &DecodeError{Layer: h.nameOf(l), Offset: off, Err: err})
+			var short tooShort
+			if !partial || !errors.As(err, &short) {
+				first = firstError(first, is.error(l, off, err))
 			}
 			break
 		}
-		d.layers, d.starts = append(d.layers, l), append(d.starts, off)
-		if next.total != 0 {
+		if l == nil {
+			break // a payload
+		}
+		layers, starts = append(layers, l), append(starts, off)
+		if h.total != 0 {
 			switch {
-			case next.total < next.n || next.total > len(data) && !partial:
-				first = firstError(first, &DecodeError{Layer: layerName(l), Offset: off, Err: lengthError(next, len(data))})
-			case next.total <= len(data):
-				end = off + next.total
+			case h.total >= h.n && h.total <= len(data):
+				end = off + h.total
+			case h.total < h.n || !partial:
+				first = firstError(first, is.error(l, off, lengthError(h, len(data))))
 			}
 		}
-		off += next.n
-		h, h.partial = next, next.partial || partial
+		off += h.n
 	}
-	d.rest(Payload(pkt[off:end:end]), off)
-	if end < len(pkt) {
-		t := take(&d.trailer, &d.used.trailer)
-		*t = Trailer(pkt[end:len(pkt):len(pkt)])
-		d.layers, d.starts = append(d.layers, t), append(d.starts, end)
-	}
+	d.layers, d.starts = d.appendRest(layers, starts, pkt, off, end)
 	if first != nil {
 		return d.layers, first
 	}
 	return d.layers, nil
 }
 
+// appendRest appends what isn't decoded: pkt[off:end] and what is behind end.
+func (d *Decoder) appendRest(layers []Layer, starts []int, pkt []byte, off, end int) ([]Layer, []int) {
+	if off < end {
+		d.payload = Payload(pkt[off:end:end])
+		layers, starts = append(layers, &d.payload), append(starts, off)
+	}
+	if end < len(pkt) {
+		d.trailer = Trailer(pkt[end:len(pkt):len(pkt)])
+		layers, starts = append(layers, &d.trailer), append(starts, end)
+	}
+	return layers, starts
+}
+
 // Offsets returns where the layers of the last packet begin, in bytes. It is
 // only valid until the next call of Decode.
 func (d *Decoder) Offsets() []int { return d.starts }
 
-// rest adds what isn't decoded.
-func (d *Decoder) rest(data Payload, off int) {
-	if len(data) == 0 {
-		return
+// error returns the error of a layer, which may be nil, at an offset.
+func (a announced) error(l Layer, off int, err error) *DecodeError {
+	name := fmt.Sprintf("layer %#x of space %d", a.number, a.space)
+	if l != nil {
+		name = layerName(l)
 	}
-	p := take(&d.payload, &d.used.payload)
-	*p = data
-	d.layers, d.starts = append(d.layers, p), append(d.starts, off)
+	return &DecodeError{Layer: name, Offset: off, Err: err}
 }
 
 func firstError(first, e *DecodeError) *DecodeError {

@@ -1,4 +1,5 @@
-// Package testpkt builds the packets that tests of network programs need.
+// Package testpkt builds, decodes and compares the packets that tests of network
+// programs need.
 //
 // A test of an XDP or tc program starts with bytes: an Ethernet frame, IP and
 // TCP headers, correct lengths and checksums. Written by hand these bytes hide
@@ -52,12 +53,43 @@
 // one the number that announces it (EtherType, IP protocol, port) and refuses
 // one that has none, so TCP directly on Ethernet is an error. Where EtherType,
 // Protocol or NextHeader is set, any layer can follow. Bytes that no layer
-// describes are [Payload], and a packet that was built before can be one.
+// describes are [Payload], and a packet that was built before can be one. A
+// [Trailer] is behind the end, such as the padding of a short frame.
+//
+// # Decoding
+//
+// [Decode] takes any bytes apart into the same layers. They are Exact, so what
+// is decoded builds the same bytes again, and what is built decodes to what
+// [Filled] returns. [Diff] compares two packets field by field, [Match] a
+// packet with the fields that a test cares about, and [String] prints one:
+//
+//	if d := testpkt.Diff(want, got, testpkt.IgnoreChecksums()); d != "" {
+//		t.Error(d) // IPv4.TTL: want 64, got 63
+//	}
+//	err := testpkt.Match(got, testpkt.IPv4{TTL: 63}, testpkt.TCP{DstPort: 22})
+//
+// # Checksums
+//
+// Checksums are computed over what follows, with the addresses of the nearest
+// network layer before, so tunnels need nothing special. With segments left in
+// an [IPv6Routing], the final destination counts. A UDP checksum that comes
+// out as zero is sent as 0xffff; a header without one is Exact.
+//
+// The checksum of a transport header in a first fragment covers data that isn't
+// in the packet: to ask for it is an error. Set it, or build the whole packet
+// and cut it with [Fragments]. [VerifyChecksums] says which checksums of a
+// packet are wrong.
+//
+// # Options
+//
+// Options of IPv4, IPv6, TCP and neighbour discovery are bytes in their layers,
+// made of values by [Options] and taken apart by [ParseTCPOptions] and its kin.
 //
 // # Layers of your own
 //
 // [Layer] is an open interface. A type with its two methods can stand anywhere
-// in a packet; [Place] gives it what the built-in layers use.
+// in a packet; [Place] gives it what the built-in layers use. To decode it, a
+// [Decoder] is told the number that announces it.
 //
 // # Speed
 //
@@ -70,4 +102,6 @@
 //	for _, ip.Src = range sources {
 //		buf, err = testpkt.AppendTo(buf[:0], layers...)
 //	}
+//
+// A [Decoder] decodes without allocations.
 package testpkt

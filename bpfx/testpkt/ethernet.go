@@ -97,14 +97,19 @@ func (l Ethernet) Number(s Space) (uint16, bool) {
 	return 0, false
 }
 
-func (l *Ethernet) decode(b []byte) (head, error) {
+func (l *Ethernet) decode(b []byte, next *head) error {
 	if len(b) < ethernetLen {
-		return head{}, tooShort(ethernetLen)
+		return tooShort(ethernetLen)
 	}
-	h := (*[ethernetLen]byte)(b)
-	*l = Ethernet{Dst: MAC(h[0:6]), Src: MAC(h[6:12]), EtherType: binary.BigEndian.Uint16(h[12:]), Exact: true}
+	l.read((*[ethernetLen]byte)(b))
 	if l.EtherType < minEtherType && l.EtherType != 0 {
-		return head{n: ethernetLen, total: ethernetLen + int(l.EtherType)}, nil
+		next.set(ethernetLen, ethernetLen+int(l.EtherType), 0, 0)
+		return nil
 	}
-	return head{n: ethernetLen, space: SpaceEtherType, number: l.EtherType}, nil
+	next.set(ethernetLen, 0, SpaceEtherType, l.EtherType)
+	return nil
+}
+
+func (l *Ethernet) read(h *[ethernetLen]byte) {
+	l.Dst, l.Src, l.EtherType, l.Exact = MAC(h[0:6]), MAC(h[6:12]), binary.BigEndian.Uint16(h[12:]), true
 }

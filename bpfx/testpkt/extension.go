@@ -8,8 +8,8 @@ const (
 	padN          = 1         // type of an option that pads
 )
 
-// HopByHop is an IPv6 hop-by-hop options header (RFC 8200 section 4.3).
-type HopByHop struct {
+// IPv6HopByHop is an IPv6 hop-by-hop options header (RFC 8200 section 4.3).
+type IPv6HopByHop struct {
 	NextHeader uint8 // announces the next layer; zero: that of the next layer, or [ProtocolNoNext]
 	Length     uint8 // in 8-byte units without the first; zero: computed
 
@@ -22,27 +22,26 @@ type HopByHop struct {
 }
 
 // Append implements [Layer].
-func (l HopByHop) Append(b []byte, p Place) ([]byte, error) {
+func (l IPv6HopByHop) Append(b []byte, p Place) ([]byte, error) {
 	return appendExtension(b, p, l.NextHeader, l.Length, l.Options, l.Exact)
 }
 
 // Number implements [Layer].
-func (l HopByHop) Number(s Space) (uint16, bool) {
+func (l IPv6HopByHop) Number(s Space) (uint16, bool) {
 	return ProtocolHopByHop, s == SpaceIPProtocol
 }
 
-func (l *HopByHop) decode(b []byte) (head, error) {
-	h, err := decodeExtension(b)
-	if err != nil {
-		return head{}, err
+func (l *IPv6HopByHop) decode(b []byte, next *head) error {
+	if err := decodeExtension(b, next); err != nil {
+		return err
 	}
-	*l = HopByHop{NextHeader: b[0], Length: b[1], Options: b[2:h.n:h.n], Exact: true}
-	return h, nil
+	*l = IPv6HopByHop{NextHeader: b[0], Length: b[1], Options: b[2:next.n:next.n], Exact: true}
+	return nil
 }
 
-// DestinationOptions is an IPv6 destination options header (RFC 8200 section
+// IPv6Destination is an IPv6 destination options header (RFC 8200 section
 // 4.6).
-type DestinationOptions struct {
+type IPv6Destination struct {
 	NextHeader uint8 // announces the next layer; zero: that of the next layer, or [ProtocolNoNext]
 	Length     uint8 // in 8-byte units without the first; zero: computed
 
@@ -55,22 +54,21 @@ type DestinationOptions struct {
 }
 
 // Append implements [Layer].
-func (l DestinationOptions) Append(b []byte, p Place) ([]byte, error) {
+func (l IPv6Destination) Append(b []byte, p Place) ([]byte, error) {
 	return appendExtension(b, p, l.NextHeader, l.Length, l.Options, l.Exact)
 }
 
 // Number implements [Layer].
-func (l DestinationOptions) Number(s Space) (uint16, bool) {
+func (l IPv6Destination) Number(s Space) (uint16, bool) {
 	return ProtocolDestination, s == SpaceIPProtocol
 }
 
-func (l *DestinationOptions) decode(b []byte) (head, error) {
-	h, err := decodeExtension(b)
-	if err != nil {
-		return head{}, err
+func (l *IPv6Destination) decode(b []byte, next *head) error {
+	if err := decodeExtension(b, next); err != nil {
+		return err
 	}
-	*l = DestinationOptions{NextHeader: b[0], Length: b[1], Options: b[2:h.n:h.n], Exact: true}
-	return h, nil
+	*l = IPv6Destination{NextHeader: b[0], Length: b[1], Options: b[2:next.n:next.n], Exact: true}
+	return nil
 }
 
 // appendExtension appends an extension header of options, and what follows.
@@ -99,15 +97,16 @@ func appendExtension(b []byte, p Place, next, length uint8, options []byte, exac
 }
 
 // decodeExtension takes apart what extension headers have in common.
-func decodeExtension(b []byte) (head, error) {
+func decodeExtension(b []byte, next *head) error {
 	if len(b) < extensionUnit {
-		return head{}, tooShort(extensionUnit)
+		return tooShort(extensionUnit)
 	}
 	n := (int(b[1]) + 1) * extensionUnit
 	if len(b) < n {
-		return head{}, tooShort(n)
+		return tooShort(n)
 	}
-	return head{n: n, space: SpaceIPProtocol, number: uint16(b[0])}, nil
+	next.set(n, 0, SpaceIPProtocol, uint16(b[0]))
+	return nil
 }
 
 // fillNextHeader sets a next header that is zero to the number of the next

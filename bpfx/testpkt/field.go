@@ -101,13 +101,14 @@ func formatBytes(l Layer, b []byte) string {
 		parse = ParseTCPOptions
 	case IPv4:
 		parse = ParseIPv4Options
-	case HopByHop, DestinationOptions:
+	case IPv6HopByHop, IPv6Destination:
 		parse = ParseIPv6Options
 	case NeighborSolicit, NeighborAdvert, RouterSolicit, RouterAdvert:
 		parse = ParseNDOptions
 	}
 	options, err := parse(b)
-	if err != nil || !bytes.Equal(Options(options...), b) {
+	same := Options(options...)
+	if err != nil || !bytes.HasPrefix(b, same) || !allZero(b[len(same):]) { // zeros pad
 		return fmt.Sprintf("%#x", b)
 	}
 	words := make([]string, len(options))

@@ -72,12 +72,12 @@ func startsOf(layers []Layer, pkt []byte) ([]int, error) {
 // filledLayer returns l with what its header h has.
 func filledLayer(l Layer, h []byte) Layer {
 	ptr := reflect.New(reflect.TypeOf(l))
-	d, ok := ptr.Interface().(interface{ decode([]byte) (head, error) })
+	d, ok := ptr.Interface().(interface{ decode([]byte, *head) error })
 	if !ok || isExact(l) {
 		return l
 	}
 	makeTrue(l, h)
-	if _, err := d.decode(h); err != nil {
+	if err := d.decode(h, new(head)); err != nil {
 		return l
 	}
 	switch l := l.(type) {
@@ -85,10 +85,10 @@ func filledLayer(l Layer, h []byte) Layer {
 		restore(&ptr.Interface().(*IPv4).IHL, l.IHL)
 	case TCP:
 		restore(&ptr.Interface().(*TCP).DataOffset, l.DataOffset)
-	case HopByHop:
-		restore(&ptr.Interface().(*HopByHop).Length, l.Length)
-	case DestinationOptions:
-		restore(&ptr.Interface().(*DestinationOptions).Length, l.Length)
+	case IPv6HopByHop:
+		restore(&ptr.Interface().(*IPv6HopByHop).Length, l.Length)
+	case IPv6Destination:
+		restore(&ptr.Interface().(*IPv6Destination).Length, l.Length)
 	case IPv6Routing:
 		restore(&ptr.Interface().(*IPv6Routing).Length, l.Length)
 	case ARP:
@@ -115,7 +115,7 @@ func makeTrue(l Layer, h []byte) {
 		h[0] = h[0]&0xf0 | byte(n/4)
 	case TCP:
 		h[12] = h[12]&0xf | byte(n/4)<<4
-	case HopByHop, DestinationOptions, IPv6Routing:
+	case IPv6HopByHop, IPv6Destination, IPv6Routing:
 		h[1] = byte(n/extensionUnit - 1)
 	case ARP:
 		h[4], h[5] = 6, 4

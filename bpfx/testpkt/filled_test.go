@@ -30,7 +30,7 @@ func TestFilled(t *testing.T) {
 			"payloads", []testpkt.Layer{testpkt.Payload(nil), testpkt.Payload("a"), testpkt.Payload{}, testpkt.Payload("bc"), testpkt.Trailer("t")},
 			[]testpkt.Layer{testpkt.Payload("abc"), testpkt.Trailer("t")},
 		},
-		{"nothing left", []testpkt.Layer{testpkt.Payload{}, testpkt.Trailer{}}, nil},
+		{"nothing left", []testpkt.Layer{testpkt.Payload{}, testpkt.Trailer{}}, []testpkt.Layer{}},
 		{
 			"lies stay", []testpkt.Layer{testpkt.IPv4{IHL: 15, TotalLength: 9, Checksum: 1}, testpkt.TCP{DataOffset: 1, Checksum: 2}},
 			[]testpkt.Layer{
@@ -44,12 +44,12 @@ func TestFilled(t *testing.T) {
 		{
 			"more lies",
 			[]testpkt.Layer{
-				testpkt.HopByHop{NextHeader: 1, Length: 9}, testpkt.DestinationOptions{NextHeader: 2, Length: 7},
+				testpkt.IPv6HopByHop{NextHeader: 1, Length: 9}, testpkt.IPv6Destination{NextHeader: 2, Length: 7},
 				testpkt.IPv6Routing{NextHeader: 3, Length: 5}, testpkt.GRE{Flags: 1 << 11, Protocol: 1},
 			},
 			[]testpkt.Layer{
-				testpkt.HopByHop{NextHeader: 1, Length: 9, Options: testpkt.Options(testpkt.Pad(6)), Exact: true},
-				testpkt.DestinationOptions{NextHeader: 2, Length: 7, Options: testpkt.Options(testpkt.Pad(6)), Exact: true},
+				testpkt.IPv6HopByHop{NextHeader: 1, Length: 9, Options: testpkt.Options(testpkt.Pad(6)), Exact: true},
+				testpkt.IPv6Destination{NextHeader: 2, Length: 7, Options: testpkt.Options(testpkt.Pad(6)), Exact: true},
 				testpkt.IPv6Routing{NextHeader: 3, Length: 5, Data: make([]byte, 4), Exact: true},
 				testpkt.GRE{Flags: 1 << 11, Protocol: 1, Exact: true},
 			},

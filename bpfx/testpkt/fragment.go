@@ -45,9 +45,9 @@ func (l IPv6Fragment) Number(s Space) (uint16, bool) {
 	return ProtocolFragment, s == SpaceIPProtocol
 }
 
-func (l *IPv6Fragment) decode(b []byte) (head, error) {
+func (l *IPv6Fragment) decode(b []byte, next *head) error {
 	if len(b) < fragmentLen {
-		return head{}, tooShort(fragmentLen)
+		return tooShort(fragmentLen)
 	}
 	h := (*[fragmentLen]byte)(b)
 	row := binary.BigEndian.Uint16(h[2:])
@@ -56,7 +56,10 @@ func (l *IPv6Fragment) decode(b []byte) (head, error) {
 		ID: binary.BigEndian.Uint32(h[4:]), Exact: true,
 	}
 	if l.Offset != 0 {
-		return head{n: fragmentLen}, nil
+		next.set(fragmentLen, 0, 0, 0)
+		return nil
 	}
-	return head{n: fragmentLen, space: SpaceIPProtocol, number: uint16(h[0]), partial: l.More}, nil
+	next.set(fragmentLen, 0, SpaceIPProtocol, uint16(h[0]))
+	next.partial = next.partial || l.More
+	return nil
 }

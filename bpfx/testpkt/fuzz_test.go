@@ -110,9 +110,9 @@ func (r *reader) otherLayer(kind uint8, exact bool) testpkt.Layer {
 	case 8:
 		return testpkt.VXLAN{Flags: r.byte(), VNI: uint32(r.uint16()) << 9, Reserved: uint32(r.uint16()) << 9, Exact: exact}
 	case 9:
-		return testpkt.HopByHop{NextHeader: r.byte(), Length: r.byte(), Options: r.bytes(), Exact: exact}
+		return testpkt.IPv6HopByHop{NextHeader: r.byte(), Length: r.byte(), Options: r.bytes(), Exact: exact}
 	case 10:
-		return testpkt.DestinationOptions{NextHeader: r.byte(), Length: r.byte(), Options: make([]byte, r.uint16()%3000), Exact: exact}
+		return testpkt.IPv6Destination{NextHeader: r.byte(), Length: r.byte(), Options: make([]byte, r.uint16()%3000), Exact: exact}
 	case 11:
 		return testpkt.IPv6Routing{NextHeader: r.byte(), Length: r.byte(), Type: r.byte(), SegmentsLeft: r.byte(), Data: r.bytes(), Exact: exact}
 	case 12:

@@ -124,14 +124,14 @@ func (l GRE) Number(s Space) (uint16, bool) {
 	return ProtocolGRE, s == SpaceIPProtocol
 }
 
-func (l *GRE) decode(b []byte) (head, error) {
+func (l *GRE) decode(b []byte, next *head) error {
 	if len(b) < greMinLen {
-		return head{}, tooShort(greMinLen)
+		return tooShort(greMinLen)
 	}
 	be := binary.BigEndian
 	*l = GRE{Flags: GREFlags(be.Uint16(b) >> 3), Version: b[1] & 7, Protocol: be.Uint16(b[2:]), Exact: true}
 	if l.Flags&greRouting != 0 {
-		return head{}, errGRERouting
+		return errGRERouting
 	}
 	n := greMinLen
 	for _, f := range []GREFlags{GREChecksum, GREKey, GRESequence} {
@@ -140,7 +140,7 @@ func (l *GRE) decode(b []byte) (head, error) {
 		}
 	}
 	if len(b) < n {
-		return head{}, tooShort(n)
+		return tooShort(n)
 	}
 	at := greMinLen
 	if l.Flags&GREChecksum != 0 {
@@ -155,7 +155,9 @@ func (l *GRE) decode(b []byte) (head, error) {
 		l.Seq = be.Uint32(b[at:])
 	}
 	if l.Protocol == EtherTypeBridging {
-		return head{n: n, space: SpaceLinkType, number: LinkTypeEthernet}, nil
+		next.set(n, 0, SpaceLinkType, LinkTypeEthernet)
+		return nil
 	}
-	return head{n: n, space: SpaceEtherType, number: l.Protocol}, nil
+	next.set(n, 0, SpaceEtherType, l.Protocol)
+	return nil
 }

@@ -62,16 +62,27 @@ func (l ICMP) Number(s Space) (uint16, bool) {
 	return ProtocolICMP, s == SpaceIPProtocol
 }
 
-func (l *ICMP) decode(b []byte) (head, error) {
+func (l *ICMP) decode(b []byte, next *head) error {
 	if len(b) < icmpLen {
-		return head{}, tooShort(icmpLen)
+		return tooShort(icmpLen)
 	}
 	h := (*[icmpLen]byte)(b)
 	be := binary.BigEndian
 	*l = ICMP{Type: h[0], Code: h[1], Checksum: be.Uint16(h[2:]), ID: be.Uint16(h[4:]), Seq: be.Uint16(h[6:]), Exact: true}
-	switch l.Type {
-	case ICMPUnreachable, ICMPSourceQuench, ICMPRedirect, ICMPTimeExceeded, ICMPParameterProblem:
-		return head{n: icmpLen, space: SpaceLinkType, number: LinkTypeIPv4, partial: true}, nil
+	if quotes4(l.Type) {
+		next.set(icmpLen, 0, SpaceLinkType, LinkTypeIPv4)
+		next.partial = true
+		return nil
 	}
-	return head{n: icmpLen}, nil
+	next.set(icmpLen, 0, 0, 0)
+	return nil
+}
+
+// quotes4 reports whether ICMP messages of a type quote a packet.
+func quotes4(typ uint8) bool {
+	switch typ {
+	case ICMPUnreachable, ICMPSourceQuench, ICMPRedirect, ICMPTimeExceeded, ICMPParameterProblem:
+		return true
+	}
+	return false
 }

@@ -64,15 +64,21 @@ func (l ICMPv6) Number(s Space) (uint16, bool) {
 	return ProtocolICMPv6, s == SpaceIPProtocol
 }
 
-func (l *ICMPv6) decode(b []byte) (head, error) {
+func (l *ICMPv6) decode(b []byte, next *head) error {
 	if len(b) < icmpLen {
-		return head{}, tooShort(icmpLen)
+		return tooShort(icmpLen)
 	}
 	h := (*[icmpLen]byte)(b)
 	be := binary.BigEndian
 	*l = ICMPv6{Type: h[0], Code: h[1], Checksum: be.Uint16(h[2:]), ID: be.Uint16(h[4:]), Seq: be.Uint16(h[6:]), Exact: true}
-	if l.Type <= ICMPv6ParameterProblem && l.Type != 0 {
-		return head{n: icmpLen, space: SpaceLinkType, number: LinkTypeIPv6, partial: true}, nil
+	if quotes6(l.Type) {
+		next.set(icmpLen, 0, SpaceLinkType, LinkTypeIPv6)
+		next.partial = true
+		return nil
 	}
-	return head{n: icmpLen}, nil
+	next.set(icmpLen, 0, 0, 0)
+	return nil
 }
+
+// quotes6 reports whether ICMPv6 messages of a type quote a packet.
+func quotes6(typ uint8) bool { return typ >= ICMPv6Unreachable && typ <= ICMPv6ParameterProblem }

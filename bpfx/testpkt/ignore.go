@@ -8,7 +8,7 @@ import (
 
 // knownLayers are the layers of this package.
 var knownLayers = []Layer{
-	Ethernet{}, VLAN{}, ARP{}, IPv4{}, IPv6{}, HopByHop{}, DestinationOptions{}, IPv6Routing{}, IPv6Fragment{},
+	Ethernet{}, VLAN{}, ARP{}, IPv4{}, IPv6{}, IPv6HopByHop{}, IPv6Destination{}, IPv6Routing{}, IPv6Fragment{},
 	ICMP{}, ICMPv6{}, NeighborSolicit{}, NeighborAdvert{}, RouterSolicit{}, RouterAdvert{},
 	TCP{}, UDP{}, GRE{}, VXLAN{}, Payload{}, Trailer{},
 }

@@ -114,10 +114,10 @@ type Pad uint16
 
 // AppendOption implements [Option].
 func (o Pad) AppendOption(b []byte) []byte {
-	switch {
-	case o == 0:
+	switch o {
+	case 0:
 		return b
-	case o == 1:
+	case 1:
 		return append(b, ip6Pad1)
 	}
 	n := min(int(o)-2, 0xff)

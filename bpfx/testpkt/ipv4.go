@@ -114,23 +114,28 @@ func (l *IPv4) append(b []byte, p Place) ([]byte, error) {
 	if err != nil || l.Exact {
 		return b, err
 	}
-	n := len(b) - start
-	h := (*[ipv4MinLen]byte)(b[start:])
+	sum := uint64(r0) + uint64(r1) + uint64(r2) + uint64(src) + uint64(dst)
+	if len(l.Options) > 0 {
+		sum += uint64(Sum(0, b[start+ipv4MinLen:end]))
+	}
+	return b, l.complete(b[start:], p, sum)
+}
+
+// complete sets total length and checksum of the packet b; sum is that of its
+// header.
+func (l *IPv4) complete(b []byte, p Place, sum uint64) error {
+	n := len(b)
 	if l.TotalLength == 0 {
 		if n > 0xffff {
-			return b, p.Errorf("TotalLength", "packet of %d bytes exceeds 65535", n)
+			return p.Errorf("TotalLength", "packet of %d bytes exceeds 65535", n)
 		}
-		r0 |= uint32(n)
-		binary.BigEndian.PutUint16(h[2:], uint16(n))
+		sum += uint64(n)
+		binary.BigEndian.PutUint16(b[2:], uint16(n))
 	}
 	if l.Checksum == 0 {
-		sum := fold(uint64(r0) + uint64(r1) + uint64(r2) + uint64(src) + uint64(dst))
-		if len(l.Options) > 0 {
-			sum = Sum(sum, b[start+ipv4MinLen:end])
-		}
-		binary.BigEndian.PutUint16(h[10:], ^sum)
+		binary.BigEndian.PutUint16(b[10:], ^fold(sum))
 	}
-	return b, nil
+	return nil
 }
 
 var (
@@ -184,33 +189,36 @@ func (l IPv4) Number(s Space) (uint16, bool) {
 	return 0, false
 }
 
-func (l *IPv4) decode(b []byte) (head, error) {
+func (l *IPv4) decode(b []byte, next *head) error {
 	if len(b) < ipv4MinLen {
-		return head{}, tooShort(ipv4MinLen)
+		return tooShort(ipv4MinLen)
 	}
-	h := (*[ipv4MinLen]byte)(b)
-	n := int(h[0]&0xf) * 4
+	n := int(b[0]&0xf) * 4
 	if n < ipv4MinLen {
-		return head{}, fmt.Errorf("IHL: %d, at least 5", n/4)
+		return fmt.Errorf("IHL: %d, at least 5", n/4)
 	}
 	if len(b) < n {
-		return head{}, tooShort(n)
+		return tooShort(n)
 	}
-	frag := binary.BigEndian.Uint16(h[6:])
-	*l = IPv4{
-		Version: h[0] >> 4, IHL: h[0] & 0xf, TOS: h[1], TotalLength: binary.BigEndian.Uint16(h[2:]),
-		ID: binary.BigEndian.Uint16(h[4:]), Flags: IPv4Flags(frag >> 13), FragmentOffset: frag & 0x1fff,
-		TTL: h[8], Protocol: h[9], Checksum: binary.BigEndian.Uint16(h[10:]),
-		Src: netip.AddrFrom4([4]byte(h[12:16])), Dst: netip.AddrFrom4([4]byte(h[16:20])),
-		Exact: true,
-	}
+	l.read((*[ipv4MinLen]byte)(b))
 	if n > ipv4MinLen {
 		l.Options = b[ipv4MinLen:n:n]
 	}
-	next := head{n: n, total: said(int(l.TotalLength)), space: SpaceIPProtocol, number: uint16(l.Protocol)}
+	next.set(n, said(int(l.TotalLength)), SpaceIPProtocol, uint16(l.Protocol))
 	if l.FragmentOffset != 0 {
 		next.space = 0
 	}
-	next.partial = l.Flags&MoreFragments != 0
-	return next, nil
+	next.partial = next.partial || l.Flags&MoreFragments != 0
+	return nil
+}
+
+// read reads all fields but the options. It does so one by one: a literal would
+// be made on the stack and copied.
+func (l *IPv4) read(h *[ipv4MinLen]byte) {
+	frag := binary.BigEndian.Uint16(h[6:])
+	l.Version, l.IHL, l.TOS, l.TotalLength = h[0]>>4, h[0]&0xf, h[1], binary.BigEndian.Uint16(h[2:])
+	l.ID, l.Flags, l.FragmentOffset = binary.BigEndian.Uint16(h[4:]), IPv4Flags(frag>>13), frag&0x1fff
+	l.TTL, l.Protocol, l.Checksum = h[8], h[9], binary.BigEndian.Uint16(h[10:])
+	l.Src, l.Dst = netip.AddrFrom4([4]byte(h[12:16])), netip.AddrFrom4([4]byte(h[16:20]))
+	l.Options, l.Exact = nil, true
 }

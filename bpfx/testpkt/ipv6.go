@@ -127,21 +127,22 @@ func (l IPv6) Number(s Space) (uint16, bool) {
 	return 0, false
 }
 
-func (l *IPv6) decode(b []byte) (head, error) {
+func (l *IPv6) decode(b []byte, next *head) error {
 	if len(b) < ipv6Len {
-		return head{}, tooShort(ipv6Len)
+		return tooShort(ipv6Len)
 	}
-	h := (*[ipv6Len]byte)(b)
-	row := binary.BigEndian.Uint32(h[0:])
-	*l = IPv6{
-		Version: h[0] >> 4, TrafficClass: uint8(row >> 20), FlowLabel: row & 0xfffff,
-		PayloadLength: binary.BigEndian.Uint16(h[4:]), NextHeader: h[6], HopLimit: h[7],
-		Src: netip.AddrFrom16([16]byte(h[8:24])), Dst: netip.AddrFrom16([16]byte(h[24:40])),
-		Exact: true,
-	}
-	next := head{n: ipv6Len, total: ipv6Len + int(l.PayloadLength), space: SpaceIPProtocol, number: uint16(l.NextHeader)}
+	l.read((*[ipv6Len]byte)(b))
+	next.set(ipv6Len, ipv6Len+int(l.PayloadLength), SpaceIPProtocol, uint16(l.NextHeader))
 	if l.PayloadLength == 0 && l.NextHeader == ProtocolHopByHop {
 		next.total = 0 // a jumbogram, RFC 2675
 	}
-	return next, nil
+	return nil
+}
+
+func (l *IPv6) read(h *[ipv6Len]byte) {
+	row := binary.BigEndian.Uint32(h[0:])
+	l.Version, l.TrafficClass, l.FlowLabel = h[0]>>4, uint8(row>>20), row&0xfffff
+	l.PayloadLength, l.NextHeader, l.HopLimit = binary.BigEndian.Uint16(h[4:]), h[6], h[7]
+	l.Src, l.Dst = netip.AddrFrom16([16]byte(h[8:24])), netip.AddrFrom16([16]byte(h[24:40]))
+	l.Exact = true
 }

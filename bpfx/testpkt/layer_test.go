@@ -148,7 +148,7 @@ var layerTests = []buildTest{
 		name: "extension headers, final destination in the checksum",
 		layers: []testpkt.Layer{
 			testpkt.IPv6{},
-			testpkt.HopByHop{Options: testpkt.Options(testpkt.IPv6RouterAlert(0))},
+			testpkt.IPv6HopByHop{Options: testpkt.Options(testpkt.IPv6RouterAlert(0))},
 			testpkt.IPv6Routing{
 				Type: testpkt.RoutingSegments, SegmentsLeft: 1,
 				Data: testpkt.SegmentList(netip.MustParseAddr("fd00::2"), netip.MustParseAddr("2001:db8::f")),
@@ -165,7 +165,7 @@ var layerTests = []buildTest{
 		name: "first fragment, padded options",
 		layers: []testpkt.Layer{
 			testpkt.IPv6{},
-			testpkt.DestinationOptions{Options: testpkt.Options(testpkt.Pad(14))},
+			testpkt.IPv6Destination{Options: testpkt.Options(testpkt.Pad(14))},
 			testpkt.IPv6Fragment{More: true, ID: 7},
 			testpkt.UDP{Length: 100, Checksum: 0xbad1},
 		},
@@ -180,7 +180,7 @@ var layerTests = []buildTest{
 		layers: []testpkt.Layer{
 			testpkt.ARP{Exact: true}, testpkt.ICMP{Exact: true}, testpkt.ICMPv6{Exact: true}, testpkt.NeighborSolicit{Exact: true},
 			testpkt.RouterAdvert{Options: []byte{1}, Exact: true}, testpkt.GRE{Exact: true}, testpkt.VXLAN{Exact: true},
-			testpkt.HopByHop{Options: []byte{2}, Exact: true}, testpkt.IPv6Routing{Data: []byte{3}, Exact: true},
+			testpkt.IPv6HopByHop{Options: []byte{2}, Exact: true}, testpkt.IPv6Routing{Data: []byte{3}, Exact: true},
 			testpkt.IPv6Fragment{Exact: true}, testpkt.Trailer("end"),
 		},
 		want: slices.Concat(

@@ -114,7 +114,8 @@ type zeroed struct {
 	fields []string
 }
 
-// Zero returns l for [Match], with fields that must be zero in the packet:
+// Zero returns a layer for [Match] that matches as l does, and whose named
+// fields must be zero in the packet:
 //
 //	testpkt.Zero(testpkt.TCP{DstPort: 80}, "Flags", "Ack")
 func Zero(l Layer, fields ...string) Layer { return zeroed{l, slices.Clone(fields)} }

@@ -37,7 +37,7 @@ func TestMatch(t *testing.T) {
 		{"zero that isn't", pkt, []testpkt.Layer{testpkt.Zero(testpkt.TCP{}, "Seq", "Ack")}, "TCP.Seq: want 0, got 9"},
 		{"zero of no field", pkt, []testpkt.Layer{testpkt.Zero(testpkt.TCP{}, "TTL")}, "TCP.TTL: no such field to be zero"},
 		{"exact", pkt, []testpkt.Layer{testpkt.GRE{Flags: testpkt.GREKey, Key: 5, Exact: true}}, "GRE.Protocol: want 0x0000, got 0x0800"},
-		{"nil", pkt, []testpkt.Layer{nil, (*testpkt.TCP)(nil)}, "nil layer\nnil layer"},
+		{"nil", pkt, []testpkt.Layer{nil, (*testpkt.TCP)(nil), testpkt.Zero(nil)}, "nil layer\nnil layer\nnil layer"},
 		{"cut off", pkt[:30], []testpkt.Layer{testpkt.Ethernet{}, testpkt.TCP{}}, "TCP: not in Ethernet/Payload\ndecode IPv4 at byte 14: header of 20 bytes is cut off"},
 		{"empty", nil, []testpkt.Layer{testpkt.TCP{}}, "TCP: not in an empty packet\ndecode Ethernet at byte 0: header of 14 bytes is cut off"},
 	}

@@ -33,16 +33,17 @@ func (l NeighborSolicit) Append(b []byte, p Place) ([]byte, error) {
 // Number implements [Layer].
 func (l NeighborSolicit) Number(s Space) (uint16, bool) { return ICMPv6{}.Number(s) }
 
-func (l *NeighborSolicit) decode(b []byte) (head, error) {
+func (l *NeighborSolicit) decode(b []byte, next *head) error {
 	if len(b) < neighborLen {
-		return head{}, tooShort(neighborLen)
+		return tooShort(neighborLen)
 	}
 	be := binary.BigEndian
 	*l = NeighborSolicit{
 		Code: b[1], Checksum: be.Uint16(b[2:]), Reserved: be.Uint32(b[4:]),
 		Target: netip.AddrFrom16([16]byte(b[8:24])), Options: rest(b, neighborLen), Exact: true,
 	}
-	return head{n: len(b)}, nil
+	next.set(len(b), 0, 0, 0)
+	return nil
 }
 
 // NeighborAdvert is a neighbour advertisement, the ARP reply of IPv6: an ICMPv6
@@ -78,9 +79,9 @@ func (l NeighborAdvert) Append(b []byte, p Place) ([]byte, error) {
 // Number implements [Layer].
 func (l NeighborAdvert) Number(s Space) (uint16, bool) { return ICMPv6{}.Number(s) }
 
-func (l *NeighborAdvert) decode(b []byte) (head, error) {
+func (l *NeighborAdvert) decode(b []byte, next *head) error {
 	if len(b) < neighborLen {
-		return head{}, tooShort(neighborLen)
+		return tooShort(neighborLen)
 	}
 	be := binary.BigEndian
 	*l = NeighborAdvert{
@@ -88,7 +89,8 @@ func (l *NeighborAdvert) decode(b []byte) (head, error) {
 		Router: b[4]&0x80 != 0, Solicited: b[4]&0x40 != 0, Override: b[4]&0x20 != 0, Reserved: be.Uint32(b[4:]) & (1<<29 - 1),
 		Target: netip.AddrFrom16([16]byte(b[8:24])), Options: rest(b, neighborLen), Exact: true,
 	}
-	return head{n: len(b)}, nil
+	next.set(len(b), 0, 0, 0)
+	return nil
 }
 
 // appendNeighbor appends a message about a neighbour.

@@ -9,8 +9,12 @@ func isNil(l Layer) bool {
 	switch l := l.(type) {
 	case nil:
 		return true
-	case Ethernet, VLAN, IPv4, IPv6, TCP, UDP, Payload, Trailer:
+	case Ethernet, VLAN, IPv4, IPv6, TCP, UDP, Payload, Trailer,
+		ARP, ICMP, ICMPv6, NeighborSolicit, NeighborAdvert, RouterSolicit, RouterAdvert,
+		IPv6HopByHop, IPv6Destination, IPv6Routing, IPv6Fragment, GRE, VXLAN:
 		return false
+	case zeroed:
+		return isNil(l.Layer)
 	case *IPv4:
 		return l == nil
 	case *TCP:

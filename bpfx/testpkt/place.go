@@ -124,6 +124,10 @@ func (p Place) inFragmentError(field string) error {
 	return p.Errorf(field, "depends on data in other fragments: set it, or cut a whole packet with Fragments")
 }
 
+// InFragment reports whether this layer is in a fragment, so that data which a
+// checksum or a length counts may lie in other packets.
+func (p Place) InFragment() bool { return p.addrs&inFragment != 0 }
+
 // PseudoSum returns the ones' complement sum of the pseudo header (RFC 9293
 // section 3.1, RFC 8200 section 8.1) of n bytes of protocol, from where [Sum]
 // can go on. The addresses are those of the nearest layer before this one that

@@ -98,11 +98,13 @@ type spy struct {
 	prev, next testpkt.Layer
 	number     uint16
 	ok         bool
+	fragment   bool
 }
 
 func (l *spy) Append(b []byte, p testpkt.Place) ([]byte, error) {
 	l.prev, l.next = p.Prev(), p.Next()
 	l.number, l.ok = p.NextNumber(testpkt.SpaceEtherType)
+	l.fragment = p.InFragment()
 	return p.AppendNext(b)
 }
 
@@ -144,6 +146,27 @@ func TestPlace(t *testing.T) {
 				t.Errorf("NextNumber() = %#x, %v, want %#x, %v", s.number, s.ok, tt.number, tt.ok)
 			}
 		})
+	}
+}
+
+func TestInFragment(t *testing.T) {
+	tests := []struct {
+		name   string
+		before []testpkt.Layer
+		want   bool
+	}{
+		{"whole", []testpkt.Layer{testpkt.IPv4{Flags: testpkt.DontFragment}}, false},
+		{"first", []testpkt.Layer{testpkt.IPv4{Flags: testpkt.MoreFragments}}, true},
+		{"last", []testpkt.Layer{testpkt.IPv4{FragmentOffset: 1}}, true},
+		{"IPv6, only one", []testpkt.Layer{testpkt.IPv6{}, testpkt.IPv6Fragment{}}, false},
+		{"IPv6, first", []testpkt.Layer{testpkt.IPv6{}, testpkt.IPv6Fragment{More: true}}, true},
+		{"in a tunnel", []testpkt.Layer{testpkt.IPv6{}, testpkt.IPv6Fragment{Offset: 9}, testpkt.IPv4{}}, true},
+	}
+	for _, tt := range tests {
+		var s spy
+		if _, err := testpkt.Build(append(tt.before, &s)...); err != nil || s.fragment != tt.want {
+			t.Errorf("%s: InFragment() = %v, %v, want %v", tt.name, s.fragment, err, tt.want)
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ func newRand(t *testing.T) *rand.Rand {
 // layers, which build the same packet.
 func TestLaws(t *testing.T) {
 	r := newRand(t)
-	for range 1000 {
+	for range 200 {
 		layers := randomStack(r)
 		pkt, err := testpkt.Build(layers...)
 		if err != nil {

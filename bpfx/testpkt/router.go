@@ -32,16 +32,17 @@ func (l RouterSolicit) Append(b []byte, p Place) ([]byte, error) {
 // Number implements [Layer].
 func (l RouterSolicit) Number(s Space) (uint16, bool) { return ICMPv6{}.Number(s) }
 
-func (l *RouterSolicit) decode(b []byte) (head, error) {
+func (l *RouterSolicit) decode(b []byte, next *head) error {
 	if len(b) < routerSolicitLen {
-		return head{}, tooShort(routerSolicitLen)
+		return tooShort(routerSolicitLen)
 	}
 	be := binary.BigEndian
 	*l = RouterSolicit{
 		Code: b[1], Checksum: be.Uint16(b[2:]), Reserved: be.Uint32(b[4:]),
 		Options: rest(b, routerSolicitLen), Exact: true,
 	}
-	return head{n: len(b)}, nil
+	next.set(len(b), 0, 0, 0)
+	return nil
 }
 
 // RouterFlags are the flags of a router advertisement.
@@ -91,9 +92,9 @@ func (l RouterAdvert) Append(b []byte, p Place) ([]byte, error) {
 // Number implements [Layer].
 func (l RouterAdvert) Number(s Space) (uint16, bool) { return ICMPv6{}.Number(s) }
 
-func (l *RouterAdvert) decode(b []byte) (head, error) {
+func (l *RouterAdvert) decode(b []byte, next *head) error {
 	if len(b) < routerAdvertLen {
-		return head{}, tooShort(routerAdvertLen)
+		return tooShort(routerAdvertLen)
 	}
 	be := binary.BigEndian
 	*l = RouterAdvert{
@@ -101,5 +102,6 @@ func (l *RouterAdvert) decode(b []byte) (head, error) {
 		Reachable: be.Uint32(b[8:]), Retrans: be.Uint32(b[12:]),
 		Options: rest(b, routerAdvertLen), Exact: true,
 	}
-	return head{n: len(b)}, nil
+	next.set(len(b), 0, 0, 0)
+	return nil
 }

@@ -94,7 +94,7 @@ func (l *IPv6Routing) final() (dst []byte, ok bool) {
 func (p Place) finalDst() (dst []byte, ok bool) {
 	for _, l := range p.layers[p.i+1:] {
 		switch l := l.(type) {
-		case HopByHop, DestinationOptions, *HopByHop, *DestinationOptions:
+		case IPv6HopByHop, IPv6Destination, *IPv6HopByHop, *IPv6Destination:
 		case IPv6Routing:
 			return l.final()
 		case *IPv6Routing:
@@ -111,11 +111,10 @@ func (l IPv6Routing) Number(s Space) (uint16, bool) {
 	return ProtocolRouting, s == SpaceIPProtocol
 }
 
-func (l *IPv6Routing) decode(b []byte) (head, error) {
-	h, err := decodeExtension(b)
-	if err != nil {
-		return head{}, err
+func (l *IPv6Routing) decode(b []byte, next *head) error {
+	if err := decodeExtension(b, next); err != nil {
+		return err
 	}
-	*l = IPv6Routing{NextHeader: b[0], Length: b[1], Type: b[2], SegmentsLeft: b[3], Data: b[4:h.n:h.n], Exact: true}
-	return h, nil
+	*l = IPv6Routing{NextHeader: b[0], Length: b[1], Type: b[2], SegmentsLeft: b[3], Data: b[4:next.n:next.n], Exact: true}
+	return nil
 }

@@ -1,7 +1,5 @@
 package testpkt
 
-import "fmt"
-
 // store holds the layers that a [Decoder] gives out, to be used again for the
 // next packet.
 type store struct {
@@ -12,8 +10,8 @@ type store struct {
 	ipv6     []IPv6
 	tcp      []TCP
 	udp      []UDP
-	payload  []Payload
-	trailer  []Trailer
+	payload  Payload
+	trailer  Trailer
 
 	arp             []ARP
 	icmp            []ICMP
@@ -22,8 +20,8 @@ type store struct {
 	neighborAdvert  []NeighborAdvert
 	routerSolicit   []RouterSolicit
 	routerAdvert    []RouterAdvert
-	hopByHop        []HopByHop
-	destination     []DestinationOptions
+	hopByHop        []IPv6HopByHop
+	destination     []IPv6Destination
 	routing         []IPv6Routing
 	fragment        []IPv6Fragment
 	gre             []GRE
@@ -32,7 +30,7 @@ type store struct {
 
 // used is how many of each are in use.
 type used struct {
-	ethernet, vlan, ipv4, ipv6, tcp, udp, payload, trailer       uint16
+	ethernet, vlan, ipv4, ipv6, tcp, udp                         uint16
 	arp, icmp, icmpv6, gre, vxlan                                uint16
 	neighborSolicit, neighborAdvert, routerSolicit, routerAdvert uint16
 	hopByHop, destination, routing, fragment                     uint16
@@ -41,29 +39,31 @@ type used struct {
 // take returns the next element of s that isn't in use. What s held before it
 // was extended stays valid, in the memory where it was.
 func take[T any](s *[]T, used *uint16) *T {
-	if int(*used) == len(*s) {
-		var zero T
-		*s = append(*s, zero)
+	if int(*used) < len(*s) {
+		*used++
+		return &(*s)[*used-1]
 	}
+	return grow(s, used)
+}
+
+func grow[T any](s *[]T, used *uint16) *T {
+	var zero T
+	*s = append(*s, zero)
 	*used++
 	return &(*s)[*used-1]
 }
 
-// head is what a layer's decode method found out, as [Head] without the layer.
+// head is what a layer's decode method finds out, as [Head] without the layer.
 type head struct {
-	n       int  // bytes of the header
-	total   int  // bytes of header and all it carries; 0: unknown, -1: nonsense
-	partial bool // what follows isn't whole: a quotation or a first fragment
+	n       int // bytes of the header
+	total   int // bytes of header and all it carries; 0: unknown, -1: nonsense
 	space   Space
 	number  uint16
+	partial bool // what follows isn't whole, of a quotation or a first fragment
 }
 
-// nameOf returns the name of a layer that h announced, for errors.
-func (h head) nameOf(l Layer) string {
-	if l != nil {
-		return layerName(l)
-	}
-	return fmt.Sprintf("layer %#x of space %d", h.number, h.space)
+func (h *head) set(n, total int, space Space, number uint16) {
+	h.n, h.total, h.space, h.number = n, total, space, number
 }
 
 // valueOf returns what a pointer to a layer of this package points to, and
@@ -96,9 +96,9 @@ func valueOf(l Layer) Layer {
 		return *l
 	case *RouterAdvert:
 		return *l
-	case *HopByHop:
+	case *IPv6HopByHop:
 		return *l
-	case *DestinationOptions:
+	case *IPv6Destination:
 		return *l
 	case *IPv6Routing:
 		return *l

@@ -77,7 +77,7 @@ func ethernetSummary(l Ethernet, next []Layer) string {
 func flow(src, dst netip.Addr, next []Layer) string {
 	for _, l := range next {
 		switch l := l.(type) {
-		case HopByHop, DestinationOptions, IPv6Routing, IPv6Fragment:
+		case IPv6HopByHop, IPv6Destination, IPv6Routing, IPv6Fragment:
 			continue
 		case TCP:
 			return fmt.Sprintf("%v.%d > %v.%d", src, l.SrcPort, dst, l.DstPort)
@@ -94,7 +94,10 @@ func flow(src, dst netip.Addr, next []Layer) string {
 func ipv4Summary(l IPv4) string {
 	var s string
 	if l.FragmentOffset != 0 || l.Flags&MoreFragments != 0 {
-		s = fmt.Sprintf(" frag %d offset %d %v", l.ID, int(l.FragmentOffset)*8, l.Flags)
+		s = fmt.Sprintf(" frag %d offset %d", l.ID, int(l.FragmentOffset)*8)
+	}
+	if l.Flags&MoreFragments != 0 {
+		s += " MF"
 	}
 	if len(l.Options) > 0 {
 		s += " options " + formatBytes(l, l.Options)

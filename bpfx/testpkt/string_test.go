@@ -34,8 +34,8 @@ func TestString(t *testing.T) {
 		},
 		{
 			[]testpkt.Layer{
-				eth, ip6, testpkt.HopByHop{}, testpkt.IPv6Routing{Type: 4, Data: testpkt.SegmentList(addr("::1"))},
-				testpkt.IPv6Fragment{ID: 8}, testpkt.DestinationOptions{}, testpkt.UDP{}, data,
+				eth, ip6, testpkt.IPv6HopByHop{}, testpkt.IPv6Routing{Type: 4, Data: testpkt.SegmentList(addr("::1"))},
+				testpkt.IPv6Fragment{ID: 8}, testpkt.IPv6Destination{}, testpkt.UDP{}, data,
 			},
 			"IP6 fd00::1.12345 > fd00::2.80: HBH [pad6], RT type 4 segleft 0, frag 8 offset 0 more false, DSTOPT [pad6], UDP, length 4",
 		},

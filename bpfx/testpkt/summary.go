@@ -10,9 +10,9 @@ func summaryOther(l Layer) string {
 	switch l := l.(type) {
 	case ARP:
 		return arpSummary(l)
-	case HopByHop:
+	case IPv6HopByHop:
 		return "HBH " + formatBytes(l, l.Options)
-	case DestinationOptions:
+	case IPv6Destination:
 		return "DSTOPT " + formatBytes(l, l.Options)
 	case IPv6Routing:
 		return fmt.Sprintf("RT type %d segleft %d", l.Type, l.SegmentsLeft)

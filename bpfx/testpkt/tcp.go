@@ -125,27 +125,30 @@ func (l TCP) Number(s Space) (uint16, bool) {
 	return ProtocolTCP, s == SpaceIPProtocol
 }
 
-func (l *TCP) decode(b []byte) (head, error) {
+func (l *TCP) decode(b []byte, next *head) error {
 	if len(b) < tcpMinLen {
-		return head{}, tooShort(tcpMinLen)
+		return tooShort(tcpMinLen)
 	}
-	h := (*[tcpMinLen]byte)(b)
-	n := int(h[12]>>4) * 4
+	n := int(b[12]>>4) * 4
 	if n < tcpMinLen {
-		return head{}, fmt.Errorf("DataOffset: %d, at least 5", n/4)
+		return fmt.Errorf("DataOffset: %d, at least 5", n/4)
 	}
 	if len(b) < n {
-		return head{}, tooShort(n)
+		return tooShort(n)
 	}
-	*l = TCP{
-		SrcPort: binary.BigEndian.Uint16(h[0:]), DstPort: binary.BigEndian.Uint16(h[2:]),
-		Seq: binary.BigEndian.Uint32(h[4:]), Ack: binary.BigEndian.Uint32(h[8:]),
-		DataOffset: h[12] >> 4, Flags: TCPFlags(binary.BigEndian.Uint16(h[12:]) & 0xfff),
-		Window: binary.BigEndian.Uint16(h[14:]), Checksum: binary.BigEndian.Uint16(h[16:]),
-		Urgent: binary.BigEndian.Uint16(h[18:]), Exact: true,
-	}
+	l.read((*[tcpMinLen]byte)(b))
 	if n > tcpMinLen {
 		l.Options = b[tcpMinLen:n:n]
 	}
-	return head{n: n, space: SpaceTCPPort, number: l.DstPort}, nil
+	next.set(n, 0, SpaceTCPPort, l.DstPort)
+	return nil
+}
+
+// read reads all fields but the options.
+func (l *TCP) read(h *[tcpMinLen]byte) {
+	l.SrcPort, l.DstPort = binary.BigEndian.Uint16(h[0:]), binary.BigEndian.Uint16(h[2:])
+	l.Seq, l.Ack = binary.BigEndian.Uint32(h[4:]), binary.BigEndian.Uint32(h[8:])
+	l.DataOffset, l.Flags = h[12]>>4, TCPFlags(binary.BigEndian.Uint16(h[12:])&0xfff)
+	l.Window, l.Checksum = binary.BigEndian.Uint16(h[14:]), binary.BigEndian.Uint16(h[16:])
+	l.Urgent, l.Options, l.Exact = binary.BigEndian.Uint16(h[18:]), nil, true
 }

@@ -11,7 +11,8 @@ type UDP struct {
 	Length  uint16 // header and all after it, in bytes; zero: computed
 
 	// Checksum of pseudo header, header and data. Zero: computed. A header
-	// without one needs Exact.
+	// without one is Exact, such as one of [Filled] whose Checksum is then set to
+	// zero.
 	Checksum uint16
 
 	// Exact leaves zero fields zero.
@@ -68,14 +69,16 @@ func (l UDP) Number(s Space) (uint16, bool) {
 	return ProtocolUDP, s == SpaceIPProtocol
 }
 
-func (l *UDP) decode(b []byte) (head, error) {
+func (l *UDP) decode(b []byte, next *head) error {
 	if len(b) < udpLen {
-		return head{}, tooShort(udpLen)
+		return tooShort(udpLen)
 	}
-	h := (*[udpLen]byte)(b)
-	*l = UDP{
-		SrcPort: binary.BigEndian.Uint16(h[0:]), DstPort: binary.BigEndian.Uint16(h[2:]),
-		Length: binary.BigEndian.Uint16(h[4:]), Checksum: binary.BigEndian.Uint16(h[6:]), Exact: true,
-	}
-	return head{n: udpLen, total: said(int(l.Length)), space: SpaceUDPPort, number: l.DstPort}, nil
+	l.read((*[udpLen]byte)(b))
+	next.set(udpLen, said(int(l.Length)), SpaceUDPPort, l.DstPort)
+	return nil
+}
+
+func (l *UDP) read(h *[udpLen]byte) {
+	l.SrcPort, l.DstPort = binary.BigEndian.Uint16(h[0:]), binary.BigEndian.Uint16(h[2:])
+	l.Length, l.Checksum, l.Exact = binary.BigEndian.Uint16(h[4:]), binary.BigEndian.Uint16(h[6:]), true
 }

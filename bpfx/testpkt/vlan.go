@@ -55,13 +55,16 @@ func (l VLAN) Number(s Space) (uint16, bool) {
 	return EtherTypeVLAN, s == SpaceEtherType
 }
 
-func (l *VLAN) decode(b []byte) (head, error) {
+func (l *VLAN) decode(b []byte, next *head) error {
 	if len(b) < vlanLen {
-		return head{}, tooShort(vlanLen)
+		return tooShort(vlanLen)
 	}
-	*l = VLAN{
-		Priority: b[0] >> 5, DropEligible: b[0]&0x10 != 0, ID: binary.BigEndian.Uint16(b) & 0xfff,
-		EtherType: binary.BigEndian.Uint16(b[2:]), Exact: true,
-	}
-	return head{n: vlanLen, space: SpaceEtherType, number: l.EtherType}, nil
+	l.read((*[vlanLen]byte)(b))
+	next.set(vlanLen, 0, SpaceEtherType, l.EtherType)
+	return nil
+}
+
+func (l *VLAN) read(h *[vlanLen]byte) {
+	l.Priority, l.DropEligible, l.ID = h[0]>>5, h[0]&0x10 != 0, binary.BigEndian.Uint16(h[0:])&0xfff
+	l.EtherType, l.Exact = binary.BigEndian.Uint16(h[2:]), true
 }

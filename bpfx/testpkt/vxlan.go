@@ -40,14 +40,15 @@ func (l VXLAN) Number(s Space) (uint16, bool) {
 	return PortVXLAN, s == SpaceUDPPort
 }
 
-func (l *VXLAN) decode(b []byte) (head, error) {
+func (l *VXLAN) decode(b []byte, next *head) error {
 	if len(b) < vxlanLen {
-		return head{}, tooShort(vxlanLen)
+		return tooShort(vxlanLen)
 	}
 	h := (*[vxlanLen]byte)(b)
 	*l = VXLAN{
 		Flags: h[0], Reserved: binary.BigEndian.Uint32(h[0:]) & 0xffffff,
 		VNI: binary.BigEndian.Uint32(h[4:]) >> 8, Reserved2: h[7], Exact: true,
 	}
-	return head{n: vxlanLen, space: SpaceLinkType, number: LinkTypeEthernet}, nil
+	next.set(vxlanLen, 0, SpaceLinkType, LinkTypeEthernet)
+	return nil
 }

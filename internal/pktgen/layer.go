@@ -48,7 +48,7 @@ func IPv6(r *rand.Rand) testpkt.IPv6 {
 func extensions(r *rand.Rand) []testpkt.Layer {
 	var layers []testpkt.Layer
 	if r.IntN(8) == 0 {
-		layers = append(layers, testpkt.HopByHop{Options: testpkt.Options(testpkt.IPv6RouterAlert(r.IntN(2)))})
+		layers = append(layers, testpkt.IPv6HopByHop{Options: testpkt.Options(testpkt.IPv6RouterAlert(r.IntN(2)))})
 	}
 	if r.IntN(8) == 0 {
 		layers = append(layers, testpkt.IPv6Routing{
@@ -59,7 +59,7 @@ func extensions(r *rand.Rand) []testpkt.Layer {
 		layers = append(layers, testpkt.IPv6Fragment{ID: r.Uint32()}) // of one fragment
 	}
 	if r.IntN(8) == 0 {
-		layers = append(layers, testpkt.DestinationOptions{Options: testpkt.Options(testpkt.Pad(r.IntN(20)))})
+		layers = append(layers, testpkt.IPv6Destination{Options: testpkt.Options(testpkt.Pad(r.IntN(20)))})
 	}
 	return layers
 }

@@ -62,7 +62,7 @@ func tunnel(r *rand.Rand, depth int) []testpkt.Layer {
 		return append([]testpkt.Layer{GRE(r)}, frame(r, depth)...)
 	}
 	outer := []testpkt.Layer{
-		testpkt.UDP{SrcPort: Port(r)},
+		testpkt.UDP{SrcPort: 50000 + uint16(r.IntN(1000))},
 		testpkt.VXLAN{VNI: r.Uint32N(1 << 24)},
 	}
 	return append(outer, frame(r, depth)...)

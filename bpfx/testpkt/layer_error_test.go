@@ -46,12 +46,12 @@ func layerErrorTests() []errorTest {
 		{"VNI", []testpkt.Layer{testpkt.VXLAN{VNI: 1 << 24}}, "0 (VXLAN): VNI"},
 		{"VXLAN reserved", []testpkt.Layer{testpkt.VXLAN{Reserved: 1 << 24}}, "0 (VXLAN): Reserved"},
 
-		{"extension header on Ethernet", []testpkt.Layer{eth, testpkt.HopByHop{}}, "0 (Ethernet): EtherType: HopByHop cannot follow"},
-		{"VLAN in an extension header", []testpkt.Layer{ip6, testpkt.HopByHop{}, testpkt.VLAN{}}, "1 (HopByHop): NextHeader: VLAN cannot follow"},
+		{"extension header on Ethernet", []testpkt.Layer{eth, testpkt.IPv6HopByHop{}}, "0 (Ethernet): EtherType: IPv6HopByHop cannot follow"},
+		{"VLAN in an extension header", []testpkt.Layer{ip6, testpkt.IPv6HopByHop{}, testpkt.VLAN{}}, "1 (IPv6HopByHop): NextHeader: VLAN cannot follow"},
 		{"Ethernet in a routing header", []testpkt.Layer{ip6, testpkt.IPv6Routing{}, eth}, "1 (IPv6Routing): NextHeader"},
 		{"Ethernet in a fragment", []testpkt.Layer{ip6, testpkt.IPv6Fragment{}, eth}, "1 (IPv6Fragment): NextHeader"},
-		{"hop-by-hop options", []testpkt.Layer{ip6, testpkt.HopByHop{Options: data(2047)}}, "1 (HopByHop): Options: 2047 bytes, at most 2046"},
-		{"destination options", []testpkt.Layer{ip6, testpkt.DestinationOptions{Options: data(2047)}}, "1 (DestinationOptions): Options"},
+		{"hop-by-hop options", []testpkt.Layer{ip6, testpkt.IPv6HopByHop{Options: data(2047)}}, "1 (IPv6HopByHop): Options: 2047 bytes, at most 2046"},
+		{"destination options", []testpkt.Layer{ip6, testpkt.IPv6Destination{Options: data(2047)}}, "1 (IPv6Destination): Options"},
 		{"routing data", []testpkt.Layer{ip6, testpkt.IPv6Routing{Data: data(2045)}}, "1 (IPv6Routing): Data"},
 		{"fragment offset", []testpkt.Layer{ip6, testpkt.IPv6Fragment{Offset: 1 << 13}}, "1 (IPv6Fragment): Offset"},
 		{"fragment reserved", []testpkt.Layer{ip6, testpkt.IPv6Fragment{Reserved2: 4}}, "1 (IPv6Fragment): Reserved2"},
@@ -66,6 +66,7 @@ func layerErrorTests() []errorTest {
 
 		{"trailer not last", []testpkt.Layer{eth, testpkt.Trailer("x"), ip4}, "1 (Trailer): IPv4 cannot follow: a trailer is last"},
 		{"two trailers", []testpkt.Layer{eth, testpkt.Trailer("x"), testpkt.Trailer("y")}, "1 (Trailer): Trailer cannot follow"},
+		{"nil layer with zeros", []testpkt.Layer{eth, testpkt.Zero(nil)}, "1 (zeroed): nil layer"},
 		{"nil pointer to ARP", []testpkt.Layer{eth, (*testpkt.ARP)(nil)}, "1 (ARP): nil layer"},
 		{"nil pointer to a payload", []testpkt.Layer{eth, (*testpkt.Payload)(nil)}, "1 (Payload): nil layer"},
 	}

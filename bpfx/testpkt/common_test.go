@@ -14,7 +14,7 @@ func TestAppendCommon(t *testing.T) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	common := 0
-	for range 20000 {
+	for range 3000 {
 		layers := randomCommon(r)
 		buf := bytes.Repeat([]byte{0xff}, 3+r.IntN(300))[:r.IntN(3)]
 		want, err := appendLayers(bytes.Clone(buf), layers)
@@ -26,8 +26,8 @@ func TestAppendCommon(t *testing.T) {
 			t.Fatalf("appendCommon(%+v) = %x, want %x, %v", layers, got, want, err)
 		}
 	}
-	if common < 4000 {
-		t.Errorf("%d of 20000 packets were common", common)
+	if common < 600 {
+		t.Errorf("%d of 3000 packets were common", common)
 	}
 }
 
