@@ -30,12 +30,18 @@ func (h Cgroup) Attach(p *ebpf.Program) (*Attachment, error) {
 	return newAttachment(l, err)
 }
 
-// checkCgroup returns an error unless path is a cgroup: cilium/ebpf drops the
-// errno of one that doesn't exist, and the kernel says EBADF of what isn't one.
+// checkCgroup returns an error unless path is a cgroup that can be opened:
+// cilium/ebpf drops the errno of one that can't, and the kernel says EBADF of
+// what isn't one.
 func checkCgroup(path string) error {
-	var st unix.Statfs_t
-	if err := unix.Statfs(path, &st); err != nil {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
 		return &os.PathError{Op: "open cgroup", Path: path, Err: err}
+	}
+	defer unix.Close(fd) // only looked at
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(fd, &st); err != nil {
+		return &os.PathError{Op: "statfs", Path: path, Err: err}
 	}
 	if st.Type != unix.CGROUP2_SUPER_MAGIC {
 		return fmt.Errorf("%s is not in a cgroup2 hierarchy (it is mounted with: mount -t cgroup2 cgroup2 /sys/fs/cgroup): %w", path, unix.EBADF)

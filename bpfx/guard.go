@@ -1,6 +1,7 @@
 package bpfx
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -46,7 +47,13 @@ func (p *Program) String() string {
 }
 
 // Info is [ebpf.Program.Info].
-func (p *Program) Info() (*ebpf.ProgramInfo, error) { return use(p, (*ebpf.Program).Info) }
+func (p *Program) Info() (*ebpf.ProgramInfo, error) {
+	info, err := use(p, (*ebpf.Program).Info)
+	if err != nil {
+		return nil, fmt.Errorf("program info: %w", err)
+	}
+	return info, nil
+}
 
 // Stats is [ebpf.Program.Stats]. Requires Linux 5.8.
 func (p *Program) Stats() (*ebpf.ProgramStats, error) { return use(p, (*ebpf.Program).Stats) }
@@ -65,17 +72,26 @@ func (p *Program) SetHandle(h *btf.Handle) error {
 
 // BindMap is [ebpf.Program.BindMap]. Requires Linux 5.10.
 func (p *Program) BindMap(m *ebpf.Map) error {
-	return do(p, func(p *ebpf.Program) error { return p.BindMap(m) })
+	if err := do(p, func(p *ebpf.Program) error { return p.BindMap(m) }); err != nil {
+		return fmt.Errorf("bind map to program: %w", err)
+	}
+	return nil
 }
 
-// Test is [ebpf.Program.Test]. [Program.Run] tells more.
+// Test is what [ebpf.Program.Test] is, by [Program.Run], which tells more. The
+// former takes a run that a signal interrupted for one that returned 0.
 func (p *Program) Test(in []byte) (ret uint32, out []byte, err error) {
-	err = do(p, func(p *ebpf.Program) (err error) { ret, out, err = p.Test(in); return err })
-	return ret, out, err
+	res, err := p.Run(RunInput{Data: in})
+	return res.Return, res.Data, err
 }
 
-// Benchmark is [ebpf.Program.Benchmark]. [Program.Run] tells more.
+// Benchmark is [ebpf.Program.Benchmark]; of a single run, [Program.Test].
+// [Program.Run] tells more.
 func (p *Program) Benchmark(in []byte, repeat int, reset func()) (ret uint32, each time.Duration, err error) {
+	if repeat == 1 {
+		res, err := p.Run(RunInput{Data: in})
+		return res.Return, res.Duration, err
+	}
 	err = do(p, func(p *ebpf.Program) (err error) { ret, each, err = p.Benchmark(in, repeat, reset); return err })
 	return ret, each, err
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 )
 
 // Attach attaches p, which must be of type [ebpf.Kprobe]. See [Attach].
@@ -24,8 +25,27 @@ func (h Kretprobe) Attach(p *ebpf.Program) (*Attachment, error) {
 	if h.MaxActive < 0 {
 		return nil, fmt.Errorf("MaxActive %d is negative", h.MaxActive)
 	}
+	if h.MaxActive != 0 {
+		if err := haveDescriptors(3); err != nil {
+			return nil, err
+		}
+	}
 	l, err := link.Kretprobe(h.Symbol, p, &link.KprobeOptions{RetprobeMaxActive: h.MaxActive, Cookie: h.Cookie})
 	return newAttachment(l, kprobeError(h.Symbol, 0, err))
+}
+
+// haveDescriptors returns an error unless n more files can be opened: if
+// cilium/ebpf runs out of descriptors while it makes an event in tracefs, it
+// can't remove it either.
+func haveDescriptors(n int) error {
+	for range n {
+		fd, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("make an event in tracefs: %w", err)
+		}
+		defer unix.Close(fd) // all at the end
+	}
+	return nil
 }
 
 // kprobeError returns err of a probe at symbol+offset with its cause. It wraps

@@ -68,12 +68,47 @@ func newCollection(spec *ebpf.CollectionSpec, opts ebpf.CollectionOptions) (*ebp
 		return ebpf.NewCollectionWithOptions(spec, opts)
 	}
 	opts.Cache = kbtf.Shared.Cache()
+	if err := readBTF(spec, opts.Cache); err != nil {
+		return nil, err
+	}
 	coll, err := ebpf.NewCollectionWithOptions(spec, opts)
 	if isNotFound(err) && kbtf.Shared.Renew(opts.Cache) {
 		opts.Cache = kbtf.Shared.Cache()
 		coll, err = ebpf.NewCollectionWithOptions(spec, opts)
 	}
 	return coll, err
+}
+
+// readBTF reads the kernel's BTF if a program needs it: of what keeps
+// cilium/ebpf from opening it, it says that the kernel lacks the program's
+// target.
+func readBTF(spec *ebpf.CollectionSpec, cache *btf.Cache) error {
+	if !anyNeedsBTF(spec) {
+		return nil
+	}
+	_, err := cache.Kernel()
+	if !errors.Is(err, ebpf.ErrNotSupported) {
+		return err
+	}
+	f, openErr := os.Open("/sys/kernel/btf/vmlinux")
+	switch {
+	case errors.Is(openErr, os.ErrNotExist):
+		return nil // it may not be needed; cilium/ebpf knows other places, too
+	case openErr != nil:
+		return fmt.Errorf("read the kernel's BTF: %w", openErr)
+	}
+	f.Close() // nothing was read
+	_, err = cache.Kernel()
+	return err
+}
+
+func anyNeedsBTF(spec *ebpf.CollectionSpec) bool {
+	for _, p := range spec.Programs {
+		if p != nil && needsBTF(p) {
+			return true
+		}
+	}
+	return false
 }
 
 // isNotFound reports whether err may come of a type or function that the BTF

@@ -95,10 +95,8 @@ func (n Netns) open() (*os.File, error) {
 func checkNetns(fd int) error {
 	typ, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE)
 	switch {
-	case errors.Is(err, unix.EBADF):
-		return err
-	case err != nil || typ != unix.CLONE_NEWNET:
+	case errors.Is(err, unix.ENOTTY), errors.Is(err, unix.EINVAL), err == nil && typ != unix.CLONE_NEWNET:
 		return fmt.Errorf("not a network namespace: %w", unix.EINVAL)
 	}
-	return nil
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -86,9 +87,25 @@ func detachLinks(m *ebpf.Map) (n int, err error) {
 	return n, scope.Join(err, failed)
 }
 
+// clearing is how long a program array that was opened by its id stays open.
+// If that id was all that was left of it, the kernel is about to empty it, and
+// to close it before that is done leaves it in the kernel for ever:
+// prog_array_map_clear in kernel/bpf/arraymap.c counts it up for work that is
+// queued already.
+const clearing = 50 * time.Millisecond
+
 // eachMap calls fn with every struct_ops map of the kernel, its type and value.
 // Maps that go meanwhile are left out.
-func eachMap(fn func(*ebpf.Map, *Type, []byte) error) error {
+func eachMap(fn func(*ebpf.Map, *Type, []byte) error) (err error) {
+	var arrays []*ebpf.Map
+	defer func() {
+		if len(arrays) > 0 {
+			time.Sleep(clearing)
+		}
+		for _, m := range arrays {
+			err = scope.Join(err, m.Close())
+		}
+	}()
 	for id := ebpf.MapID(0); ; {
 		next, err := ebpf.MapGetNextID(id)
 		if errors.Is(err, os.ErrNotExist) {
@@ -105,17 +122,29 @@ func eachMap(fn func(*ebpf.Map, *Type, []byte) error) error {
 		if err != nil {
 			return err
 		}
-		err = nil
-		if m.Type() == ebpf.StructOpsMap {
-			// One that can't be identified is of a module that went meanwhile.
-			if t, value, e := identify(m); e == nil {
-				err = fn(m, t, value)
-			}
+		switch m.Type() {
+		case ebpf.ProgramArray:
+			arrays = append(arrays, m)
+			continue
+		case ebpf.StructOpsMap:
+			err = identified(m, fn)
 		}
 		if err := scope.Join(err, m.Close()); err != nil {
 			return err
 		}
 	}
+}
+
+// identified calls fn with a map, its type and value.
+func identified(m *ebpf.Map, fn func(*ebpf.Map, *Type, []byte) error) error {
+	t, value, err := identify(m)
+	if errors.Is(err, errUnknownType) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fn(m, t, value)
 }
 
 // holder says who has a name.

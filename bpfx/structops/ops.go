@@ -150,7 +150,7 @@ func (o *Ops) register() error {
 		return err
 	}
 	if state, _, err = readState(o.m); err != nil {
-		return err
+		return scope.Join(err, o.m.Delete(uint32(0))) // it may be registered
 	}
 	if state != stateInUse {
 		return errors.New("the kernel has silently refused the values")

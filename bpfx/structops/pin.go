@@ -101,8 +101,11 @@ func loadPinned(path string) (_ *Ops, err error) {
 	a, linkErr := bpfx.LoadPinnedAttachment(path)
 	if linkErr != nil {
 		m, err := ebpf.LoadPinnedMap(path, nil)
-		if err != nil {
-			return nil, linkErr // of a link, as all are today
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			return nil, linkErr // which says the same
+		case err != nil:
+			return nil, fmt.Errorf("%w; as a map: %w", linkErr, err)
 		}
 		o.m = m
 		if m.Type() != ebpf.StructOpsMap {
@@ -173,8 +176,12 @@ func identify(m *ebpf.Map) (*Type, []byte, error) {
 			return t, value, nil
 		}
 	}
-	return nil, nil, fmt.Errorf("no struct_ops type has BTF id %d", id)
+	return nil, nil, fmt.Errorf("BTF id %d: %w", id, errUnknownType)
 }
+
+// errUnknownType is returned for a map of a type that no BTF has any more: that
+// of a module which went meanwhile.
+var errUnknownType = errors.New("no struct_ops type has it")
 
 // drop closes what a LoadPinned that failed has opened, and unregisters nothing.
 func (o *Ops) drop() error {

@@ -19,14 +19,16 @@ import (
 // belong to the namespace of the goroutine that opens them.
 //
 // Requires CAP_SYS_ADMIN. Must not be called from the main goroutine of a
-// program that goes on to need its old namespace.
+// program that goes on to need its old namespace, nor where a goroutine may be
+// on the process's first thread, which never ends: [Do] takes care of that, and
+// so does a main goroutine that stays locked to its thread.
 func Enter() error {
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		runtime.UnlockOSThread() // nothing was changed
 		return fmt.Errorf("create a network namespace: %w", err)
 	}
-	return loopbackUp()
+	return LoopbackUp()
 }
 
 // Do calls fn in a network namespace of its own and waits for it. fn runs on
@@ -36,7 +38,17 @@ func Do(fn func() error) error {
 	go func() {
 		result := errors.New("function ended by runtime.Goexit")
 		defer func() { err <- result }()
+		// The runtime doesn't end the process's first thread with a goroutine, but
+		// keeps it, and with it its namespace. While this goroutine holds it, another
+		// one is on another.
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			defer runtime.UnlockOSThread()
+			result = Do(fn)
+			return
+		}
 		if e := Enter(); e != nil {
+			runtime.UnlockOSThread()
 			result = e
 			return
 		}
@@ -50,8 +62,8 @@ func Current() (*os.File, error) {
 	return os.Open("/proc/thread-self/ns/net")
 }
 
-// loopbackUp sets lo up in the namespace of the calling thread.
-func loopbackUp() error {
+// LoopbackUp sets lo up in the namespace of the calling thread.
+func LoopbackUp() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("open a socket: %w", err)

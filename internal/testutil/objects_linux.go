@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 )
@@ -45,45 +46,21 @@ func HaveLink(tb testing.TB, id link.ID) bool {
 	return true
 }
 
-// objects lists what the kernel and this process hold, one line each.
-//
-// Maps have no names there: one who opens a program array while the kernel
-// empties it, since its last descriptor was closed, and closes it, may leave it
-// in the kernel for ever. Each last close counts it up for the work that empties
-// it, but work that is queued already isn't queued again: prog_array_map_clear
-// in kernel/bpf/arraymap.c.
+// objects lists what the kernel and this process hold, one line each. Only
+// programs have names there: see [IDs].
 func objects() ([]string, error) {
-	var list []string
-	if err := eachID(ebpf.ProgramGetNextID, func(id ebpf.ProgramID) { list = append(list, describeProgram(id)) }); err != nil {
+	ids, err := IDs()
+	if err != nil {
 		return nil, err
 	}
-	if err := eachID(ebpf.MapGetNextID, func(id ebpf.MapID) { list = append(list, fmt.Sprintf("map %d", id)) }); err != nil {
-		return nil, err
-	}
-	it := new(link.Iterator)
-	defer it.Close()
-	for it.Next() {
-		list = append(list, fmt.Sprintf("link %d", it.ID))
-	}
-	if err := it.Err(); err != nil {
-		return nil, err
+	list := make([]string, len(ids))
+	for i, id := range ids {
+		list[i] = id.String()
+		if id.Kind == "program" {
+			list[i] = describeProgram(ebpf.ProgramID(id.ID))
+		}
 	}
 	return list, nil
-}
-
-// eachID calls fn with every id that next finds.
-func eachID[ID ~uint32](next func(ID) (ID, error), fn func(ID)) error {
-	for id := ID(0); ; {
-		found, err := next(id)
-		if errors.Is(err, os.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		id = found
-		fn(id)
-	}
 }
 
 // describeProgram names a program, unless it is gone already.
@@ -142,6 +119,9 @@ func Main(m *testing.M) {
 }
 
 func run(m *testing.M) int {
+	// The main goroutine keeps the first thread: tests that change the namespaces
+	// of theirs must not be on one that doesn't end with them.
+	runtime.LockOSThread()
 	// A fuzzer's workers run beside the process that has the lock.
 	if os.Geteuid() != 0 || slices.Contains(os.Args, "-test.fuzzworker") {
 		return m.Run()
@@ -180,8 +160,9 @@ func leftBehind(before []string) (left []string) {
 			return []string{err.Error()}
 		}
 		left = slices.DeleteFunc(now, func(s string) bool {
-			// systemd loads and removes its own whenever it likes.
-			return slices.Contains(before, s) || strings.Contains(s, " sd_")
+			// systemd loads and removes its own whenever it likes, and so do modules
+			// their BTF.
+			return slices.Contains(before, s) || strings.Contains(s, " sd_") || ofModule(s)
 		})
 		if len(left) == 0 {
 			return nil
@@ -190,6 +171,32 @@ func leftBehind(before []string) (left []string) {
 			return nameMaps(left)
 		}
 	}
+}
+
+// ofModule reports whether s is BTF of the kernel or one of its modules.
+func ofModule(s string) bool {
+	var id btf.ID
+	if n, _ := fmt.Sscanf(s, "btf %d", &id); n != 1 {
+		return false
+	}
+	h, err := btf.NewHandleFromID(id)
+	if err != nil {
+		return false
+	}
+	defer h.Close()
+	info, err := h.Info()
+	return err == nil && info.IsKernel
+}
+
+// Describe returns an object with its name, unless it is gone already.
+func Describe(id ID) string {
+	switch id.Kind {
+	case "program":
+		return describeProgram(ebpf.ProgramID(id.ID))
+	case "map":
+		return describeMap(ebpf.MapID(id.ID))
+	}
+	return id.String()
 }
 
 // nameMaps adds the names of maps.
