@@ -10,9 +10,8 @@ import (
 // ready to use. It must not be used by several goroutines at once, and not be
 // copied after its first use.
 type Decoder struct {
-	// LinkType says what packets start with, as a number of [SpaceLinkType].
-	// Zero: [LinkTypeEthernet].
-	LinkType uint16
+	// LinkType says what packets start with. Zero: [LinkTypeEthernet].
+	LinkType LinkType
 
 	funcs  map[announced]DecodeFunc
 	layers []Layer
@@ -62,7 +61,7 @@ func (d *Decoder) Register(s Space, number uint16, f DecodeFunc) {
 // allocates nothing once it has seen a packet with as many layers of each kind.
 func (d *Decoder) Decode(pkt []byte) ([]Layer, error) {
 	d.used = used{}
-	h := head{space: SpaceLinkType, number: d.LinkType}
+	h := head{space: SpaceLinkType, number: uint16(d.LinkType)}
 	if h.number == 0 {
 		h.number = LinkTypeEthernet
 	}

@@ -16,7 +16,7 @@ import (
 func TestDecoderLinkType(t *testing.T) {
 	ip4, ip6 := testpkt.MustBuild(testpkt.IPv4{}, testpkt.UDP{}), testpkt.MustBuild(testpkt.IPv6{}, testpkt.UDP{})
 	tests := []struct {
-		linkType uint16
+		linkType testpkt.LinkType
 		pkt      []byte
 		want     string
 	}{

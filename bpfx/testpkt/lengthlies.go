@@ -104,7 +104,7 @@ func lengthsOf(s Span, pkt []byte) (list []length) {
 		options(ipv4MinLen, tlvLengths)
 	case IPv6:
 		add("PayloadLength", 4, 16, 0)
-	case HopByHop, DestinationOptions:
+	case IPv6HopByHop, IPv6Destination:
 		add("Length", 1, 8, 0)
 		options(2, ipv6Lengths)
 	case IPv6Routing:

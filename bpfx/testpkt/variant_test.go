@@ -95,7 +95,7 @@ func TestLengthLies(t *testing.T) {
 	tcp := testpkt.MustBuild(testpkt.Ethernet{}, testpkt.IPv6{}, testpkt.TCP{Options: []byte{1, 2, 4, 5, 0xb4, 0, 0, 0}})
 	options := testpkt.MustBuild(testpkt.Ethernet{EtherType: 46}, testpkt.IPv4{Options: []byte{7, 3, 4, 0}}, testpkt.Payload("hi"))
 	extensions := testpkt.MustBuild(testpkt.Ethernet{}, testpkt.IPv6{},
-		testpkt.HopByHop{Options: testpkt.Options(testpkt.IPv6RouterAlert(0))},
+		testpkt.IPv6HopByHop{Options: testpkt.Options(testpkt.IPv6RouterAlert(0))},
 		testpkt.IPv6Routing{Type: testpkt.RoutingSegments, SegmentsLeft: 1, Data: testpkt.SegmentList(netip.IPv6Loopback())}, testpkt.UDP{})
 	for _, tt := range []struct {
 		name string

@@ -24,7 +24,7 @@ func TestLengthLiesTshark(t *testing.T) {
 	for _, layers := range [][]testpkt.Layer{
 		{testpkt.IPv4{}, testpkt.UDP{DstPort: 61000}, data},
 		{testpkt.IPv4{Options: []byte{7, 7, 4, 1, 2, 3, 4, 0}}, testpkt.TCP{DstPort: 61000, Options: testpkt.Options(testpkt.MSS(1400), testpkt.Timestamps{})}, data},
-		{testpkt.IPv6{}, testpkt.HopByHop{Options: testpkt.Options(testpkt.IPv6RouterAlert(0))}, testpkt.TCP{DstPort: 61000}, data},
+		{testpkt.IPv6{}, testpkt.IPv6HopByHop{Options: testpkt.Options(testpkt.IPv6RouterAlert(0))}, testpkt.TCP{DstPort: 61000}, data},
 		{testpkt.IPv6{}, testpkt.IPv6Routing{Type: testpkt.RoutingSource, SegmentsLeft: 1, Data: testpkt.SourceRoute(backend6)}, testpkt.UDP{DstPort: 61000}, data},
 		{testpkt.IPv6{}, testpkt.NeighborSolicit{Options: testpkt.Options(testpkt.SourceLinkAddr{})}},
 		{testpkt.IPv4{}, testpkt.ICMP{Type: testpkt.ICMPEchoRequest}, data},

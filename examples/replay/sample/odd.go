@@ -46,7 +46,7 @@ func tunnels() [][]byte {
 		slices.Concat(packet{to}, inner6),
 		slices.Concat(packet{to6}, inner),
 		append(packet{testpkt.IPv4{Src: client, Dst: server, Options: testpkt.Options(testpkt.RouterAlert(0))}}, datagram...),
-		append(packet{to6, testpkt.HopByHop{Options: testpkt.Options(testpkt.IPv6RouterAlert(0))}}, datagram...),
+		append(packet{to6, testpkt.IPv6HopByHop{Options: testpkt.Options(testpkt.IPv6RouterAlert(0))}}, datagram...),
 		append(packet{to6, testpkt.IPv6Routing{
 			Type: testpkt.RoutingSegments, SegmentsLeft: 1, Data: testpkt.SegmentList(client6, server6),
 		}}, datagram...),

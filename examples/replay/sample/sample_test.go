@@ -71,7 +71,7 @@ func TestProtocols(t *testing.T) {
 				found["VXLAN"]++
 			case testpkt.GRE:
 				found["GRE"]++
-			case testpkt.HopByHop, testpkt.IPv6Routing:
+			case testpkt.IPv6HopByHop, testpkt.IPv6Routing:
 				found["extension"]++
 			}
 		}
