@@ -17,7 +17,7 @@
 // The standard library has a package iter too: import this one under another
 // name, as bpfiter here.
 //
-// Requires Linux 5.8 with BTF (BPF Type Format), and CAP_BPF and CAP_PERFMON or
+// Requires Linux 5.9 with BTF (BPF Type Format), and CAP_BPF and CAP_PERFMON or
 // CAP_SYS_ADMIN. Other systems build, and opening returns an error wrapping
 // [ebpf.ErrNotSupported].
 package iter

@@ -106,7 +106,8 @@ func (it *Iterator) read(fn func(*session) (left bool, err error)) (err error) {
 	return err
 }
 
-// ReadAll returns all that the program writes in a session.
+// ReadAll returns all that the program writes in a session. With an error it
+// returns what was read until then.
 func (it *Iterator) ReadAll() (data []byte, err error) {
 	err = it.read(func(s *session) (left bool, err error) {
 		data, err = s.all()

@@ -28,9 +28,10 @@ func Spec(target string, insns asm.Instructions) *ebpf.ProgramSpec {
 
 // Load loads a program for a target, such as "task". R1 points to the target's
 // context when it starts: see [Target]. The program writes with the helpers
-// bpf_seq_write or bpf_seq_printf, and returns 0; 1 asks for the same object
-// once more. After the last object it is called once with none: its pointer is
-// null then.
+// bpf_seq_write or bpf_seq_printf, and returns 0. 1 drops what it has written
+// for this object and asks for it once more, ten thousand times at most; of
+// cgroups it ends the session. After the last object the program is called once
+// with none: its pointer is null then.
 //
 // The program must be closed. It is loaded as [bpfx.Load] does, with a licence
 // that is compatible with the GPL (GNU General Public License), as the helpers

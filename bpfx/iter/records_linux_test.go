@@ -4,9 +4,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"weak"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -112,6 +114,15 @@ func TestTooBig(t *testing.T) {
 	it := mustOpen(t, mustLoad(t, "task", append(insns, quiet()...)), nil)
 	if _, err := it.ReadAll(); !errors.Is(err, syscall.E2BIG) || !strings.Contains(err.Error(), "more for one object") {
 		t.Errorf("ReadAll() = %v, want E2BIG and why", err)
+	}
+}
+
+// TestReturnsOne has programs ask for the first object for ever.
+func TestReturnsOne(t *testing.T) {
+	insns := asm.Instructions{asm.Mov.Imm(asm.R0, 1), asm.Return()}
+	it := mustOpen(t, mustLoad(t, "task", insns), nil)
+	if err := last(Records[uint64](it)); !errors.Is(err, syscall.EAGAIN) || !strings.Contains(err.Error(), "return 0 to go on") {
+		t.Errorf("Records = %v, want that the program has to go on", err)
 	}
 }
 
@@ -309,4 +320,28 @@ func TestWith(t *testing.T) {
 	if err := last(Walk[pid](Spec("tasc", quiet()), nil)); !errors.Is(err, ebpf.ErrNotSupported) {
 		t.Errorf("Walk() of no target = %v", err)
 	}
+}
+
+// TestForgotten makes sure that what is known of a program goes with it.
+func TestForgotten(t *testing.T) {
+	testutil.NeedRoot(t)
+	var key weak.Pointer[bpfx.Program]
+	func() {
+		p, err := Load("task", pids(t, "task"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		key = weak.Make(p)
+		if got := recall(p); got.size != 16 || got.target != "task" {
+			t.Errorf("recall() = %+v, want records of 16 bytes of target task", got)
+		}
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	testutil.Eventually(t, "forgotten", func() bool {
+		runtime.GC()
+		_, known := specs.Load(key)
+		return !known
+	})
 }

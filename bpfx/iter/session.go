@@ -1,6 +1,7 @@
 package iter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,10 +23,15 @@ type session struct {
 	ctx context.Context // nil for none
 }
 
+// patience is how many reads in a row may return nothing without being the last.
+// Each has gone over a million objects, or none: a program that returns 1 asks
+// for the same object again, and may do so for ever.
+const patience = 10_000
+
 // read reads once. It returns 0 bytes with an error only, which is io.EOF at the
 // end.
 func (s *session) read(b []byte) (int, error) {
-	for {
+	for silent := 0; ; silent++ {
 		if s.ctx != nil && s.ctx.Err() != nil {
 			return 0, fmt.Errorf("read iterator: %w", context.Cause(s.ctx))
 		}
@@ -33,8 +39,11 @@ func (s *session) read(b []byte) (int, error) {
 		switch {
 		case n > 0:
 			return n, nil // an error comes again
-		case err == nil, again(err):
-			continue
+		case err == nil || again(err):
+			if silent < patience {
+				continue
+			}
+			return 0, fmt.Errorf("read iterator: the program returned 1 for the same object %d times: return 0 to go on: %w", silent, cmp.Or(err, io.ErrNoProgress))
 		case err == io.EOF: //nolint:errorlint // never wrapped by a reader
 			return 0, err
 		}

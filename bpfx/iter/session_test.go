@@ -264,6 +264,15 @@ func TestSilenceEnds(t *testing.T) {
 	}
 }
 
+// TestSilenceForEver has nobody who ends it.
+func TestSilenceForEver(t *testing.T) {
+	n := 0
+	s := &session{src: silent(func() { n++ })}
+	if _, err := s.all(); !errors.Is(err, syscall.EAGAIN) || !strings.Contains(err.Error(), "returned 1 for the same object 10000 times") || n != patience+1 {
+		t.Errorf("all() = %v after %d reads", err, n)
+	}
+}
+
 type silent func()
 
 func (s silent) Read([]byte) (int, error) { s(); return 0, syscall.EAGAIN }
