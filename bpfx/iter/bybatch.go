@@ -21,7 +21,7 @@ const (
 	// trialBytes and batchBytes are what the first and all other batches take at
 	// most, unless a single entry or bucket is larger.
 	trialBytes = 64 << 10
-	batchBytes = 256 << 10
+	batchBytes = 64 << 10
 )
 
 // A batcher reads a map with BPF_MAP_LOOKUP_BATCH.
@@ -78,8 +78,21 @@ func (b *batcher) resize(n int) {
 
 // arrays makes a slice of n arrays of size bytes, and returns its memory too.
 func arrays(n, size int) (slice any, memory []byte) {
+	switch size { // most are: the rest takes half a microsecond to look up its type
+	case 4:
+		return arraysOf[[4]byte](n)
+	case 8:
+		return arraysOf[[8]byte](n)
+	case 16:
+		return arraysOf[[16]byte](n)
+	}
 	s := reflect.MakeSlice(reflect.SliceOf(reflect.ArrayOf(size, reflect.TypeFor[byte]())), n, n)
 	return s.Interface(), unsafe.Slice((*byte)(s.UnsafePointer()), n*size)
+}
+
+func arraysOf[T any](n int) (slice any, memory []byte) {
+	s := make([]T, n)
+	return s, unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), n*int(unsafe.Sizeof(s[0])))
 }
 
 // next reads a batch and returns how many entries it has, which may be none
@@ -105,19 +118,13 @@ func (b *batcher) next() (int, error) {
 	}
 }
 
-// give calls fn with n entries until it returns false.
-func (b *batcher) give(n int, fn func(key, value []byte) bool) bool {
-	ks, vs := b.t.keySize, b.t.full
-	for i := range n {
-		if !fn(b.k[i*ks:(i+1)*ks], b.v[i*vs:(i+1)*vs]) {
-			return false
-		}
-	}
-	return true
+// give calls fn with the n entries of a batch.
+func (b *batcher) give(n int, fn func(block) bool) bool {
+	return n == 0 || fn(block{n, b.k, b.v, b.t.keySize, b.t.full})
 }
 
-// each reads all batches and calls fn with each entry until it returns false.
-func (b *batcher) each(fn func(key, value []byte) bool) error {
+// each reads all batches and calls fn with them until it returns false.
+func (b *batcher) each(fn func(block) bool) error {
 	for !b.done {
 		n, err := b.next()
 		if err != nil {
@@ -131,7 +138,7 @@ func (b *batcher) each(fn func(key, value []byte) bool) error {
 }
 
 // rest gives the batch that was read, of n entries, and reads the others.
-func (b *batcher) rest(fn func(key, value []byte) bool) error {
+func (b *batcher) rest(fn func(block) bool) error {
 	if !b.give(b.given, fn) {
 		return nil
 	}

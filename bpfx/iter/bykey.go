@@ -11,7 +11,7 @@ import (
 // over at the first key if the one before is gone by then. Keys that were given
 // are remembered, so that none is given again, and so that there is one to go
 // on from.
-func (t *table) byKey(fn func(key, value []byte) bool) error {
+func (t *table) byKey(fn func(block) bool) error {
 	w := walker{t: t, key: make([]byte, t.keySize), value: make([]byte, t.full)}
 	if !t.steady() {
 		w.seen = make(map[string]struct{})
@@ -33,7 +33,7 @@ func (t *table) byKey(fn func(key, value []byte) bool) error {
 		if err != nil {
 			return fmt.Errorf("dump %v: %w", t.m, err)
 		}
-		if there && !fn(w.key, w.value) {
+		if there && !fn(block{1, w.key, w.value, 0, 0}) {
 			return nil
 		}
 	}

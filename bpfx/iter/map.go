@@ -95,8 +95,8 @@ func (m Method) String() string {
 //
 // Its methods may be called from many goroutines.
 type Dump[K, V any] struct {
-	keys   func([]byte, *K)
-	values func() func([]byte, *V) // one per pass
+	keys   part[K]
+	values func() part[V] // one per pass
 	table  *table
 
 	mu     sync.Mutex
@@ -132,11 +132,15 @@ func (d *Dump[K, V]) All() stditer.Seq2[MapEntry[K, V], error] {
 		var e MapEntry[K, V]
 		left := false
 		values := d.values()
-		used, reason, err := d.table.pass(func(k, v []byte) bool {
-			d.keys(k, &e.Key)
-			values(v, &e.Value)
-			left = !yield(e, nil)
-			return !left
+		used, reason, err := d.table.pass(func(b block) bool {
+			for i := range b.n {
+				d.keys.decode(b.keys[i*b.keyStep:], &e.Key)
+				values.decode(b.values[i*b.valueStep:], &e.Value)
+				if left = !yield(e, nil); left {
+					return false
+				}
+			}
+			return true
 		})
 		d.mu.Lock()
 		d.used, d.reason = used, reason

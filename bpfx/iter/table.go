@@ -99,9 +99,9 @@ func (t *table) checkOpen() error {
 	return nil
 }
 
-// pass calls fn with each entry until it returns false. The bytes are only
+// pass calls fn with all entries, many at once, until it returns false. The bytes are only
 // valid during the call. It returns the method, and why no faster one was used.
-func (t *table) pass(fn func(key, value []byte) bool) (used Method, reason, err error) {
+func (t *table) pass(fn func(block) bool) (used Method, reason, err error) {
 	if err := t.check(); err != nil {
 		return t.method, nil, err
 	}
@@ -120,7 +120,7 @@ func (t *table) pass(fn func(key, value []byte) bool) (used Method, reason, err 
 // load a program takes as long as to read some hundred of them. If it isn't, it
 // drops them, since an iterator starts at the first entry, or goes on with
 // batches if there is no iterator.
-func (t *table) auto(fn func(key, value []byte) bool) (used Method, reason, err error) {
+func (t *table) auto(fn func(block) bool) (used Method, reason, err error) {
 	if !t.iterable() {
 		return ByKey, fmt.Errorf("batches and iterators don't read %v maps: %w", t.m.Type(), ebpf.ErrNotSupported), t.byKey(fn)
 	}
@@ -178,7 +178,7 @@ func (t *table) setLarge() {
 }
 
 // program reads the map with an iterator.
-func (t *table) program(fn func(key, value []byte) bool) error {
+func (t *table) program(fn func(block) bool) error {
 	it, err := t.iterator()
 	if err != nil {
 		return err
@@ -186,16 +186,11 @@ func (t *table) program(fn func(key, value []byte) bool) error {
 	return t.read(it, fn)
 }
 
-func (t *table) read(it *Iterator, fn func(key, value []byte) bool) error {
+func (t *table) read(it *Iterator, fn func(block) bool) error {
 	r := newMapRecord(t.keySize, t.full)
 	size := r.size()
-	err := blocks(it, size, func(block []byte) bool {
-		for ; len(block) >= size; block = block[size:] {
-			if !fn(block[:r.key], block[r.at:size]) {
-				return false
-			}
-		}
-		return true
+	err := blocks(it, size, func(records []byte) bool {
+		return fn(block{len(records) / size, records, records[r.at:], size, size})
 	})
 	if err != nil {
 		return fmt.Errorf("dump %v: %w", t.m, err)

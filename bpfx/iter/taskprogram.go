@@ -198,29 +198,3 @@ func taskComm(from, to int16) asm.Instructions {
 	ins = append(ins, word(8)...)
 	return append(ins, asm.StoreMem(asm.RFP, to+8, asm.R1, asm.DWord).WithSymbol(ended))
 }
-
-// stateKnown is where taskState goes on.
-const stateKnown = "state_known"
-
-// taskState sets R3 to the letter of the state of the task that R7 points to:
-// get_task_state in fs/proc/array.c.
-func taskState(load func(to, from asm.Register, name string) asm.Instruction) asm.Instructions {
-	ins := asm.Instructions{
-		load(asm.R1, asm.R7, "state"),
-		asm.Mov.Imm(asm.R3, int32(DiskSleep)),
-		asm.JSet.Imm(asm.R1, taskRTLockWait|taskFrozen, stateKnown),
-		asm.Mov.Imm(asm.R3, int32(Idle)),
-		asm.Mov.Reg(asm.R2, asm.R1),
-		asm.And.Imm(asm.R2, taskIdle),
-		asm.JEq.Imm(asm.R2, taskIdle, stateKnown),
-		load(asm.R2, asm.R7, "exit_state"),
-		asm.Or.Reg(asm.R1, asm.R2),
-	}
-	for _, s := range taskStates {
-		ins = append(ins,
-			asm.Mov.Imm(asm.R3, int32(s.state)),
-			asm.JSet.Imm(asm.R1, s.bit, stateKnown),
-		)
-	}
-	return append(ins, asm.Mov.Imm(asm.R3, int32(Running)))
-}
