@@ -166,21 +166,19 @@ func addrWords(addr *netip.Addr, last uint64) (hi, lo uint64) {
 }
 
 // appendCommonLink appends an Ethernet header, tags, and room for a packet of n
-// bytes.
+// bytes that carried announces.
 func appendCommonLink(buf []byte, layers []Layer, carried uint16, n int) []byte {
-	switch l := layers[0].(type) {
+	var l *Ethernet
+	switch eth := layers[0].(type) {
 	case *Ethernet:
-		return appendCommonEthernet(buf, layers[1:], l, carried, n)
+		l = eth
 	case Ethernet:
-		return appendCommonEthernet(buf, layers[1:], &l, carried, n)
+		l = &eth
 	}
-	return nil
-}
-
-func appendCommonEthernet(buf []byte, tags []Layer, l *Ethernet, carried uint16, n int) []byte {
 	if l == nil || l.Exact || l.EtherType != 0 {
 		return nil
 	}
+	tags := layers[1:]
 	start := len(buf)
 	n += ethernetLen + vlanLen*len(tags)
 	b := slices.Grow(buf, n)[:start+n]
