@@ -73,7 +73,7 @@ func victims(r *rand.Rand) (list []string) {
 		leaves := strings.Contains(name, "Pin") || strings.HasPrefix(name, "structops") || strings.Contains(name, "tracefs")
 		switch {
 		case slowness() == 1 && leaves:
-			list = append(list, name, name, name, name)
+			list = append(list, name, name)
 		case slowness() == 1 || leaves || len(list) < some:
 			list = append(list, name)
 		}
@@ -131,7 +131,7 @@ func (d *death) pins() {
 			d.t.Errorf("killed during %q: left behind: pin %s", d.Loop, pin)
 		}
 	}
-	if err := d.place.removePins(); err != nil {
+	if err := d.removePins(); err != nil {
 		d.t.Fatal(err)
 	}
 }

@@ -28,7 +28,7 @@ func TestFaults(t *testing.T) {
 	for i := range ops {
 		t.Run(ops[i].name, func(t *testing.T) {
 			f := &faulting{process: p, before: &base, op: &ops[i], order: i + kernelMinor(t)}
-			f.row.op = f.op.name
+			f.row.op = f.name
 			defer func() {
 				for _, text := range f.found {
 					t.Error(text)
@@ -65,18 +65,18 @@ func (f *faulting) warmUp(t *testing.T) {
 	var err error
 	for range 2 {
 		f.w.arm(0, 0)
-		if r, err = f.do(f.op.name); err != nil {
+		if r, err = f.do(f.name); err != nil {
 			t.Fatal(err)
 		}
-		if f.row.calls, _, err = f.w.disarm(); err != nil {
+		if f.calls, _, err = f.w.disarm(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if r.NotSupported {
-		testutil.SkipIfNotSupported(t, fmt.Errorf("%s (%w)", r.Err, ebpf.ErrNotSupported), f.op.name, f.since, f.configs...)
+		testutil.SkipIfNotSupported(t, fmt.Errorf("%s (%w)", r.Err, ebpf.ErrNotSupported), f.name, f.since, f.configs...)
 	}
 	if f.refusable && refused(r.Err) && os.Getenv("BPFX_VMTEST") == "" {
-		t.Skipf("skipping %s: this kernel refuses it even to root (%s; try another kernel: go run ./vmtest)", f.op.name, r.Err)
+		t.Skipf("skipping %s: this kernel refuses it even to root (%s; try another kernel: go run ./vmtest)", f.name, r.Err)
 	}
 	if r.Err != "" {
 		t.Fatal(r.Err)
@@ -113,12 +113,13 @@ type round struct {
 	errno       func(n int) unix.Errno
 }
 
-// rounds returns which calls to fail. Machines that are emulated are slow: there
-// a call fails with one errno, and of long operations every second call, or
-// fewer, the first of which depends on the kernel.
+// rounds returns which calls to fail: with each errno, or of operations that
+// wait with one. Machines that are emulated are slow: there it is one too, and of
+// long operations every second call, or fewer, the first of which depends on the
+// kernel.
 func (f *faulting) rounds() (list []round) {
 	injected := errnos[:3]
-	if f.thorough || !sampling() {
+	if f.thorough || !sampling() && !f.waits {
 		for _, errno := range injected {
 			list = append(list, round{first: 1, step: 1, errno: func(int) unix.Errno { return errno }})
 		}
@@ -137,7 +138,7 @@ func (f *faulting) step() int {
 		return 1
 	case f.slow:
 		return 9
-	case f.row.calls > 8:
+	case f.calls > 8:
 		return 2
 	}
 	return 1
@@ -151,7 +152,7 @@ func sampling() bool { return slowness() > 1 && os.Getenv("BPFX_FAULTS") != "all
 func (f *faulting) fail(t *testing.T, n int, errno unix.Errno) string {
 	t.Helper()
 	f.w.arm(n, errno)
-	r, err := f.do(f.op.name)
+	r, err := f.do(f.name)
 	count, hit, watchErr := f.w.disarm()
 	if err := errors.Join(err, watchErr); err != nil {
 		t.Fatal(err)
@@ -174,7 +175,7 @@ func (f *faulting) starve(t *testing.T, n int) bool {
 	if err := f.limit(n); err != nil {
 		t.Fatal(err)
 	}
-	r, err := f.do(f.op.name)
+	r, err := f.do(f.name)
 	if err := errors.Join(err, f.limit(-1)); err != nil {
 		t.Fatal(err)
 	}

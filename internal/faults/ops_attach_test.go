@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 
 	"github.com/bpfx/go/bpfx"
 	"github.com/bpfx/go/internal/testutil"
@@ -179,7 +180,9 @@ func inPlace(e *env) error {
 	h := bpfx.TCX{Index: 1} // lo
 	return bpfx.WithProgram(h.Spec(returning(-1)), func(first *bpfx.Program) error {
 		place := link.RawAttachProgramOptions{Target: h.Index, Program: first.Program, Attach: ebpf.AttachTCXIngress}
-		if err := link.RawAttachProgram(place); err != nil {
+		if err := link.RawAttachProgram(place); errors.Is(err, unix.EINVAL) {
+			return fmt.Errorf("%w: %w", ebpf.ErrNotSupported, err)
+		} else if err != nil {
 			return err
 		}
 		h.Anchor = bpfx.ReplaceProgram(first.Program)

@@ -46,7 +46,7 @@ var structOps = []op{
 	}},
 	{name: "structops.Ops.Replace", since: "6.4", run: replaceCC},
 	{name: "structops.Ops.Pin and LoadPinned", since: "5.6", run: pinCC},
-	{name: "structops.UnregisterByName", since: "5.6", run: func(*env) error {
+	{name: "structops.UnregisterByName", since: "5.6", waits: true, run: func(*env) error {
 		s := ccSpec()
 		s.NoLink = true // which all kernels can unregister
 		return structops.WithRegistered(s, func(*structops.Ops) error {

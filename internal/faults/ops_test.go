@@ -22,6 +22,8 @@ type op struct {
 	refusable bool
 	// slow has fewer of its calls failed in VMs that are emulated.
 	slow bool
+	// waits says that it sleeps: a call fails with one errno, not with each.
+	waits bool
 }
 
 // ops are all operations. To add a package's, write a list in a file of its own
