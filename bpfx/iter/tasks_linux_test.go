@@ -293,6 +293,32 @@ func TestTasksOfProcess(t *testing.T) {
 	}
 }
 
+// TestLoadProcesses reads twice with one program: leaders of thread groups only.
+func TestLoadProcesses(t *testing.T) {
+	needTasks(t)
+	p, err := LoadProcesses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	it, err := Open(p, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		self := false
+		for task, err := range Records[TaskInfo](it) {
+			if err != nil || task.PID != task.TID {
+				t.Error(task, err)
+			}
+			self = self || task.PID == int32(os.Getpid())
+		}
+		if !self {
+			t.Error("this process is not among the processes")
+		}
+	}
+}
+
 // TestTasksLeave leaves the loop early. TestMain looks for what is left.
 func TestTasksLeave(t *testing.T) {
 	needTasks(t)

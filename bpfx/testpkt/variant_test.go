@@ -118,9 +118,9 @@ func TestLengthLies(t *testing.T) {
 		)},
 		{"extensions", extensions, slices.Concat(
 			lies("IPv6.PayloadLength at byte 18", 40, 0, 1, 39, 41, 65535),
-			lies("HopByHop.Length at byte 55", 0, 1, 255),
-			lies("HopByHop.Options at byte 57", 2, 0, 1, 3, 255),
-			lies("HopByHop.Options at byte 61", 0, 1, 255),
+			lies("IPv6HopByHop.Length at byte 55", 0, 1, 255),
+			lies("IPv6HopByHop.Options at byte 57", 2, 0, 1, 3, 255),
+			lies("IPv6HopByHop.Options at byte 61", 0, 1, 255),
 			lies("IPv6Routing.Length at byte 63", 2, 0, 1, 3, 255),
 			lies("IPv6Routing.SegmentsLeft at byte 65", 1, 0, 2, 255),
 			lies("UDP.Length at byte 90", 8, 0, 1, 7, 9, 65535),
