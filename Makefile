@@ -5,7 +5,7 @@ ACTIONLINT    = go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 # The clang that made the committed objects: another may make others.
 CLANG         = Debian clang version 14.0.6
 
-.PHONY: help demo test race fuzz fresh lint build vmtest-setup vmtest support bench bench-check generate generate-check ci
+.PHONY: help demo test race fuzz soak fresh lint build vmtest-setup vmtest support bench bench-check generate generate-check ci
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -21,6 +21,10 @@ race: ## the same with the race detector, in random order
 
 fuzz: ## every parser on damaged input, FUZZTIME (1m) each
 	.ci/fuzz $(FUZZTIME)
+
+soak: ## everything side by side for ten minutes, as root
+	BPFX_SOAK=5m go test -race -count=1 -timeout 20m -v -run TestSoak ./internal/faults
+	BPFX_SOAK=5m go test -count=1 -timeout 20m -v -run TestSoak ./internal/faults
 
 fresh: ## the README's commands on a bare Debian root, as root
 	.ci/fresh

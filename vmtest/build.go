@@ -39,8 +39,12 @@ func buildEnv(race bool) []string {
 	return []string{"CGO_ENABLED=0", "GOOS=linux"}
 }
 
-// listPackages returns the packages with tests that match the patterns, without the runner
-// itself, whose tests need no kernel.
+// kernelless are packages whose tests have nothing to do with the kernel, and take long under
+// emulation.
+var kernelless = map[string]bool{"vmtest": true, "docs": true}
+
+// listPackages returns the packages with tests that match the patterns, without those whose
+// tests need no kernel.
 func listPackages(ctx context.Context, patterns []string) ([]goPackage, error) {
 	args := append([]string{"list", "-json=ImportPath,Dir,Name,TestGoFiles,XTestGoFiles,Module"}, patterns...)
 	out, err := output(ctx, "", buildEnv(false), "go", args...)
@@ -53,7 +57,7 @@ func listPackages(ctx context.Context, patterns []string) ([]goPackage, error) {
 		if err := decoder.Decode(&p); err != nil {
 			return nil, fmt.Errorf("go list: %w", err)
 		}
-		if len(p.TestGoFiles)+len(p.XTestGoFiles) > 0 && p.relative() != "vmtest" {
+		if len(p.TestGoFiles)+len(p.XTestGoFiles) > 0 && !kernelless[p.relative()] {
 			packages = append(packages, p)
 		}
 	}

@@ -2,7 +2,6 @@ package packets
 
 import (
 	"bytes"
-	"encoding/binary"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,25 +12,14 @@ import (
 	"github.com/bpfx/go/internal/pktgen"
 )
 
-// writePcap writes packets in the classic pcap format, link type Ethernet.
+// writePcap writes packets to a file.
 func writePcap(t *testing.T, path string, pkts [][]byte) {
 	t.Helper()
-	le := binary.LittleEndian
-	b := le.AppendUint32(nil, 0xa1b2c3d4) // magic: microseconds
-	b = le.AppendUint16(b, 2)             // major version
-	b = le.AppendUint16(b, 4)             // minor version
-	b = le.AppendUint32(b, 0)             // time zone
-	b = le.AppendUint32(b, 0)             // accuracy
-	b = le.AppendUint32(b, 1<<18)         // snapshot length
-	b = le.AppendUint32(b, 1)             // link type: Ethernet
-	for i, pkt := range pkts {
-		b = le.AppendUint32(b, uint32(i))        // seconds
-		b = le.AppendUint32(b, 0)                // microseconds
-		b = le.AppendUint32(b, uint32(len(pkt))) // captured length
-		b = le.AppendUint32(b, uint32(len(pkt))) // length
-		b = append(b, pkt...)
+	var b bytes.Buffer
+	if err := testpkt.WritePcap(&b, pkts...); err != nil {
+		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, b, 0o600); err != nil {
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,7 +1,7 @@
 // Package iter reads what the kernel knows of tasks, maps, sockets and the like
 // through BPF iterators: programs that the kernel calls with each object of a
-// kind, and whose output is read from a file. Text in /proc tells less, is
-// parsed by hand and takes thirty times as long.
+// kind, and whose output is read from a file. Text in /proc tells less, has to be
+// parsed by hand and takes longer (Tasks in bench/results.txt says how much).
 //
 // [Targets] says what the kernel at hand can iterate over, [Load] loads a
 // program for a target, [Open] makes an [Iterator] of it, over all objects or

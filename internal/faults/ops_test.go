@@ -30,7 +30,7 @@ type op struct {
 // and put it here.
 var ops = slices.Concat(
 	hookOps(netHooks), hookOps(cgroupHooks), hookOps(traceHooks), hookOps(multiHooks), hookOps(perfHooks),
-	loadOps, attachOps, pinOps, runOps, chainOps, structOps,
+	loadOps, attachOps, pinOps, runOps, chainOps, structOps, iterOps,
 )
 
 func findOp(name string) *op {
