@@ -39,6 +39,7 @@ var soakers = []*soaker{
 	{name: "run, and close meanwhile", many: 4, start: runAndClose},
 	{name: "run a chain and swap its slots", many: 4, start: runAndSwap},
 	{name: "swap a congestion control", many: 2, start: swapControl},
+	{name: "iterate, and update meanwhile", many: 2, start: iterate},
 	{name: "load and release the BTF", many: 1, start: releaseBTF},
 }
 

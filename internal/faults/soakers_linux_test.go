@@ -13,6 +13,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"github.com/bpfx/go/bpfx"
+	bpfiter "github.com/bpfx/go/bpfx/iter"
 	"github.com/bpfx/go/bpfx/structops"
 	"github.com/bpfx/go/bpfx/tailcall"
 	"github.com/bpfx/go/internal/testutil"
@@ -164,5 +165,39 @@ func releaseBTF(*testing.T) func(*rand.Rand, int) error {
 			bpfx.ReleaseBTF()
 		}
 		return bpfx.WithProgram(spec, func(p *bpfx.Program) error { return want("loaded", p.Loaded(), true) })
+	}
+}
+
+// iterate reads all tasks through an iterator, whose program another goroutine
+// replaces by one for processes only, and a map.
+func iterate(t *testing.T) func(*rand.Rand, int) error {
+	load := func(leaders bool) *bpfx.Program {
+		load := bpfiter.LoadTasks
+		if leaders {
+			load = bpfiter.LoadProcesses
+		}
+		p, err := load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { p.Close() })
+		return p
+	}
+	programs := []*bpfx.Program{load(false), load(true)}
+	it, err := bpfiter.Open(programs[0], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { it.Close() })
+	return func(r *rand.Rand, n int) error {
+		if n == 0 {
+			if err := it.Update(programs[r.IntN(2)]); err != nil {
+				return err
+			}
+		}
+		const enough = 100
+		return errors.Join(self(bpfiter.Records[bpfiter.TaskInfo](it)), withEntries(enough, func(m *ebpf.Map) error {
+			return sum(bpfiter.Map[uint32, uint64](m), enough)
+		}))
 	}
 }
