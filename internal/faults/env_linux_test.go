@@ -42,10 +42,24 @@ func newEnv(p place) (*env, error) {
 			return nil, err
 		}
 	}
+	findOutFlags()
 	if err := e.openCounter(); err != nil {
 		return nil, fmt.Errorf("make a map: %w", err)
 	}
 	return e, e.openSockets()
+}
+
+// findOutFlags has the kernel refuse maps. cilium/ebpf then finds out which flags
+// of maps there are, and keeps the answer, also if it was a fault that kept it
+// from finding out.
+func findOutFlags() {
+	for _, flag := range []uint32{unix.BPF_F_RDONLY_PROG, unix.BPF_F_MMAPABLE} {
+		const bad = 3 // array keys have 4 bytes
+		m, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: bad, ValueSize: 4, MaxEntries: 1, Flags: flag})
+		if err == nil {
+			m.Close()
+		}
+	}
 }
 
 func (e *env) openCounter() (err error) {
