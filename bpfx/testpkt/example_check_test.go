@@ -114,10 +114,7 @@ func ExampleCheck_checksum() {
 	// case "routed": IPv4.Checksum: want 0x67cf, got 0x66cf
 }
 
-var (
-	backend  = netip.MustParseAddr("10.0.0.9")
-	backend6 = netip.MustParseAddr("fd00::9")
-)
+var backend = netip.MustParseAddr("10.0.0.9")
 
 // A load balancer rewrites the destination, and with it the checksums of IPv4
 // and TCP.

@@ -24,7 +24,7 @@ func gentle() (*structops.Spec, error) {
 	grow, err1 := structops.Kfunc("tcp_reno_cong_avoid")
 	undo, err2 := structops.Kfunc("tcp_reno_undo_cwnd")
 	if err := errors.Join(err1, err2); err != nil {
-		return nil, fmt.Errorf("Reno's own functions: %w", err)
+		return nil, fmt.Errorf("functions of Reno: %w", err)
 	}
 	return &structops.Spec{
 		Type: "tcp_congestion_ops",
