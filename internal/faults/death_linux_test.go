@@ -17,7 +17,7 @@ import (
 )
 
 // onPurpose are the pins that operations make, which outlive them.
-var onPurpose = []string{"/program", "/link", "/cc", "/chain/array_jump", "/chain/entry", "/chain/link_0"}
+var onPurpose = []string{"/program", "/link", "/iterator", "/cc", "/chain/array_jump", "/chain/entry", "/chain/link_0"}
 
 // unlinked are operations that register a congestion control without a link,
 // which outlives them on all kernels.
