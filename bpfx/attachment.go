@@ -160,7 +160,7 @@ func (a *Attachment) update(new *Program) error {
 // Returns an error wrapping [ErrNotBPFFS] if it isn't, [os.ErrExist] if the
 // file is there already, and [ebpf.ErrNotSupported] if there is no link to pin.
 func (a *Attachment) Pin(path string) error {
-	return a.onLink(func(l link.Link) error {
+	return a.Use(func(l link.Link) error {
 		if err := l.Pin(path); err != nil {
 			return pinError("pin attachment", path, err)
 		}
@@ -170,7 +170,7 @@ func (a *Attachment) Pin(path string) error {
 
 // Unpin removes the file that Pin made. The attachment lives on until Close.
 // Unpinning what isn't pinned is fine.
-func (a *Attachment) Unpin() error { return a.onLink(link.Link.Unpin) }
+func (a *Attachment) Unpin() error { return a.Use(link.Link.Unpin) }
 
 // Use calls fn with the kernel's link, which can't be closed meanwhile:
 // [Attachment.Close] waits for it. It is for functions that take a link or its
@@ -178,9 +178,7 @@ func (a *Attachment) Unpin() error { return a.onLink(link.Link.Unpin) }
 //
 // Returns the error of fn, and an error wrapping [os.ErrClosed] after Close, or
 // [ebpf.ErrNotSupported] if there is no link.
-func (a *Attachment) Use(fn func(link.Link) error) error { return a.onLink(fn) }
-
-func (a *Attachment) onLink(fn func(link.Link) error) error {
+func (a *Attachment) Use(fn func(link.Link) error) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
