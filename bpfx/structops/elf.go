@@ -146,6 +146,9 @@ func (o *object) section(index int, sec *elf.Section) ([]*Spec, error) {
 		if !ok {
 			return nil, fmt.Errorf("variable %q is no struct", v.Type.TypeName())
 		}
+		if st.Name == "" {
+			return nil, fmt.Errorf("variable %q is of a struct without a name: want one of the kernel's, such as struct tcp_congestion_ops", v.Type.TypeName())
+		}
 		if uint64(v.Offset)+uint64(st.Size) > uint64(len(data)) {
 			return nil, fmt.Errorf("variable %q ends behind the section", v.Type.TypeName())
 		}
