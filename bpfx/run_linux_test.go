@@ -191,10 +191,23 @@ func TestRunFlowDissector(t *testing.T) {
 // though before 6.1 they only say whether it was BPF_OK.
 func TestRunFlowDissectorVerdict(t *testing.T) {
 	testutil.NeedRoot(t)
-	for n, want := range map[int32]string{0: "BPF_OK", 2: "BPF_DROP"} {
-		p := mustLoad(t, bpfx.FlowDissector{}.Spec(ret(n)))
-		if res := mustRun(t, p, bpfx.RunInput{Data: frame(34)}); res.Verdict != want || res.Return != uint32(n) {
-			t.Errorf("Run() = %+v, want %s", res, want)
+	for _, tt := range []struct {
+		ret     int32
+		verdict string
+		old     uint32 // what is told before 6.1
+	}{
+		{0, "BPF_OK", 0},
+		{1, "1", 2}, // to the kernel, which gives it no name, as good as BPF_DROP
+		{2, "BPF_DROP", 2},
+		{129, "BPF_FLOW_DISSECTOR_CONTINUE", 2},
+	} {
+		want, verdict := uint32(tt.ret), tt.verdict
+		if !testutil.KernelAtLeast(t, "6.1") {
+			want, verdict = tt.old, bpfx.Verdict(ebpf.FlowDissector, tt.old)
+		}
+		p := mustLoad(t, bpfx.FlowDissector{}.Spec(ret(tt.ret)))
+		if res := mustRun(t, p, bpfx.RunInput{Data: frame(34)}); res.Return != want || res.Verdict != verdict {
+			t.Errorf("program that returns %d: Run() = %+v, want %d, %s", tt.ret, res, want, verdict)
 		}
 	}
 }
