@@ -3,6 +3,7 @@ package bpfx
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -69,6 +70,9 @@ func interfaceIndex(name string, index int) (int, error) {
 
 // interfaceExists returns an error wrapping ENODEV unless the interface exists.
 func interfaceExists(fd, index int) error {
+	if index < 1 || index > math.MaxInt32 { // the kernel would look at half of it
+		return fmt.Errorf("interface with index %d: %w", index, unix.ENODEV)
+	}
 	// A name is required to make an Ifreq. The kernel only reads the index.
 	req, err := unix.NewIfreq("?")
 	if err != nil {
