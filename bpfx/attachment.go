@@ -24,8 +24,8 @@ var live struct {
 type Attachment struct {
 	mu     sync.Mutex
 	hook   Hook
-	link   link.Link    // nil if there is none
-	detach func() error // what Close does; nil: close link
+	link   link.Link    // the kernel's; nil if it has none
+	detach func() error // what Close does
 	typ    ebpf.ProgramType
 	owner  *Program // whose record it is in; nil if in none
 	closed bool
@@ -40,7 +40,11 @@ func NewAttachment(l link.Link) *Attachment {
 	if l == nil {
 		return nil
 	}
-	return keep(&Attachment{link: l})
+	a := &Attachment{detach: l.Close}
+	if _, ok := l.(interface{ FD() int }); ok {
+		a.link = l
+	} // else cilium/ebpf made it up, since the kernel has none
+	return keep(a)
 }
 
 // AttachmentFunc makes an Attachment that has no link, and calls detach once,
@@ -108,7 +112,7 @@ func (a *Attachment) label() string {
 func (a *Attachment) Link() (link.Link, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.closed || a.link == nil || !isKernelLink(a.link) {
+	if a.closed || a.link == nil {
 		return nil, false
 	}
 	return a.link, true
@@ -232,11 +236,7 @@ func (a *Attachment) closeUnlock() error {
 	live.mu.Lock()
 	delete(live.set, a)
 	live.mu.Unlock()
-	detach := a.detach
-	if detach == nil {
-		detach = a.link.Close
-	}
-	if err := detach(); err != nil {
+	if err := a.detach(); err != nil {
 		return fmt.Errorf("detach from %v: %w", a, err)
 	}
 	return nil
