@@ -90,6 +90,25 @@ func TestFentryTarget(t *testing.T) {
 	}
 }
 
+// TestFentryProgram attaches to a function of a BPF program. Its BTF has ids of
+// its own, which are those of other functions in the kernel's.
+func TestFentryProgram(t *testing.T) {
+	testutil.NeedRoot(t)
+	target := replaceable(t)
+	runs := newCounter(t)
+	h := bpfx.Fentry{Func: target.Func}
+	spec := h.Spec(runs.program(0))
+	spec.AttachTarget = target.Target
+	p := loadSpec(t, hookTest{name: "fentry", since: "5.5"}, spec)
+	if _, err := p.Attach(h); err != nil {
+		t.Fatal(err)
+	}
+	runReplaceable(t)
+	if runs.count() == 0 {
+		t.Error("the program didn't run")
+	}
+}
+
 func TestHookFunc(t *testing.T) {
 	testutil.NeedRoot(t)
 	p := mustLoad(t, xdpSpec(2))

@@ -33,6 +33,10 @@ func TestAttachRefuses(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	pipe := filepath.Join(dir, "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	exe := executable(t)
 	noFunction := "no such function"
 	if !symbols(t, exe) {
@@ -82,6 +86,7 @@ func TestAttachRefuses(t *testing.T) {
 		{bpfx.RawTracepoint{}, "set Name", nil},
 		{bpfx.SkLookup{Netns: bpfx.Netns{Path: "/run/netns/nonexistent"}}, "/run/netns/nonexistent", os.ErrNotExist},
 		{bpfx.SkLookup{Netns: bpfx.Netns{Path: file}}, "not a network namespace", unix.EINVAL},
+		{bpfx.SkLookup{Netns: bpfx.Netns{Path: pipe}}, pipe + "\": not a network namespace", unix.EINVAL},
 		{bpfx.SkLookup{Netns: bpfx.Netns{Path: "/proc/self/ns/mnt"}}, "not a network namespace", unix.EINVAL},
 		{bpfx.FlowDissector{Netns: bpfx.Netns{FD: 1 << 20}}, "netns fd 1048576", unix.EBADF},
 		{bpfx.FlowDissector{Netns: bpfx.Netns{Path: "/proc/self/ns/net", FD: 1}}, "two namespaces", nil},
@@ -90,6 +95,8 @@ func TestAttachRefuses(t *testing.T) {
 		{bpfx.SkSkb{Map: array}, "is not a sockmap or sockhash", unix.EINVAL},
 		{bpfx.SkSkb{Map: closed}, "map: file already closed", os.ErrClosed},
 		{bpfx.SkSkb{Map: array, Kind: 7}, "unknown kind SkSkbKind(7)", nil},
+		{bpfx.Uprobe{}, "no file: set Path", nil},
+		{bpfx.Uprobe{Path: pipe, Symbol: "main"}, pipe + " is not a regular file", unix.EINVAL},
 		{bpfx.Uprobe{Path: "/nonexistent"}, "/nonexistent", os.ErrNotExist},
 		{bpfx.Uprobe{Path: exe, Symbol: "nonexistent"}, noFunction, link.ErrNoSymbol},
 		{bpfx.Uprobe{Path: exe, Address: 4096, PID: -1}, "PID -1 is negative", nil},
@@ -107,7 +114,9 @@ func TestAttachRefuses(t *testing.T) {
 		{bpfx.KprobeMulti{Pattern: "bpfx_nonexistent*"}, "matches none of the functions", os.ErrNotExist},
 		{bpfx.KprobeMulti{Symbols: []string{"bpfx_nonexistent"}}, "couldn't find one or more symbols", os.ErrNotExist},
 		{bpfx.KretprobeMulti{Symbols: []string{"bpfx_nonexistent"}}, "couldn't find one or more symbols", os.ErrNotExist},
-		{bpfx.UprobeMulti{}, "no functions: set Symbols or Pattern", nil},
+		{bpfx.UprobeMulti{}, "no file: set Path", nil},
+		{bpfx.UprobeMulti{Path: pipe, Pattern: "a*"}, pipe + " is not a regular file", unix.EINVAL},
+		{bpfx.UprobeMulti{Path: exe}, "no functions: set Symbols or Pattern", nil},
 		{bpfx.UprobeMulti{Path: "/nonexistent", Symbols: []string{"a"}}, "/nonexistent", os.ErrNotExist},
 		{bpfx.UprobeMulti{Path: "/nonexistent", Pattern: "a*"}, "/nonexistent", os.ErrNotExist},
 		{bpfx.UprobeMulti{Path: exe, Pattern: "bpfx_nonexistent*"}, "matches none of the functions", os.ErrNotExist},
