@@ -33,8 +33,8 @@ func TestAttachTwice(t *testing.T) {
 		{bpfx.FlowDissector{}, bpfx.FlowDissector{}, "has a flow dissector already", unix.E2BIG, "5.9", "flow dissector links"},
 		{bpfx.SkMsg{Map: sockmap(t)}, nil, "has a program there already", unix.EBUSY, "5.18", "queries of sockmaps"},
 		{bpfx.SkSkb{Map: sockmap(t)}, nil, "has a program there already", unix.EBUSY, "5.18", "queries of sockmaps"},
-		{bpfx.SkSkb{Map: both}, bpfx.SkSkb{Map: both, Kind: bpfx.SkSkbVerdict}, "", unix.EBUSY, "5.18", "queries of sockmaps"},
-		{bpfx.SkSkb{Map: parser, Kind: bpfx.SkSkbVerdict}, bpfx.SkSkb{Map: parser}, "", unix.EBUSY, "5.18", "queries of sockmaps"},
+		{bpfx.SkSkb{Map: both}, bpfx.SkSkb{Map: both, Kind: bpfx.SkSkbVerdict}, "has a program of another kind (SkSKBStreamVerdict)", unix.EBUSY, "5.18", "queries of sockmaps"},
+		{bpfx.SkSkb{Map: parser, Kind: bpfx.SkSkbVerdict}, bpfx.SkSkb{Map: parser}, "has a program of another kind (SkSKBVerdict)", unix.EBUSY, "5.18", "queries of sockmaps"},
 		{bpfx.Netfilter{}, bpfx.Netfilter{}, "has that priority there already", unix.EBUSY, "6.4", "netfilter links"},
 	} {
 		t.Run(kind(tt.first), func(t *testing.T) {

@@ -28,6 +28,7 @@ type Attachment struct {
 	detach func() error // what Close does
 	typ    ebpf.ProgramType
 	owner  *Program // whose record it is in; nil if in none
+	noPin  error    // why it can't be pinned though it has a link
 	closed bool
 
 	detaching sync.Mutex // held while detach runs
@@ -162,9 +163,13 @@ func (a *Attachment) update(new *Program) error {
 // file at path is removed. path must be on a bpf filesystem.
 //
 // Returns an error wrapping [ErrNotBPFFS] if it isn't, [os.ErrExist] if the
-// file is there already, and [ebpf.ErrNotSupported] if there is no link to pin.
+// file is there already, and [ebpf.ErrNotSupported] if there is no link to pin,
+// or a [Kretprobe] with MaxActive.
 func (a *Attachment) Pin(path string) error {
 	return a.Use(func(l link.Link) error {
+		if a.noPin != nil {
+			return fmt.Errorf("pin attachment: %w", a.noPin)
+		}
 		if err := l.Pin(path); err != nil {
 			return pinError("pin attachment", path, err)
 		}

@@ -75,6 +75,12 @@ func testHook(t *testing.T, tt hookTest) {
 	if err := a.Use(func(link.Link) error { return nil }); l == 0 && !errors.Is(err, ebpf.ErrNotSupported) || l != 0 && err != nil {
 		t.Errorf("Use() of link %d = %v", l, err)
 	}
+	if h, ok := h.(bpfx.Kretprobe); ok && h.MaxActive != 0 {
+		// The event that it makes in tracefs would stay for ever.
+		if err := a.Pin(filepath.Join(testutil.BPFFS(t), "pin")); !errors.Is(err, ebpf.ErrNotSupported) {
+			t.Errorf("Pin() = %v, want ErrNotSupported", err)
+		}
+	}
 	for range 3 {
 		runtime.GC()
 	}

@@ -73,6 +73,7 @@ func TestAttachRefuses(t *testing.T) {
 	}{
 		{bpfx.XDP{}, "set Interface or Index", nil},
 		{bpfx.XDP{Interface: "nonexistent"}, `interface "nonexistent"`, unix.ENODEV},
+		{bpfx.XDP{Interface: "lo:1"}, `interface "lo:1"`, unix.ENODEV},
 		{bpfx.XDP{Interface: strings.Repeat("x", 16)}, "names have 1 to 15 bytes", unix.EINVAL},
 		{bpfx.XDP{Index: 1 << 20}, "interface with index 1048576", unix.ENODEV},
 		{bpfx.XDP{Index: -1}, "interface with index -1", unix.ENODEV},

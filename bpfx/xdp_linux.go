@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -59,7 +60,11 @@ func interfaceIndex(name string, index int) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("interface %q: names have 1 to 15 bytes: %w", name, err)
 	}
-	if err := unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, req); err != nil {
+	err = unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, req)
+	if err == nil && strings.Contains(name, ":") {
+		err = unix.ENODEV // the kernel only looks at what is before (net/core/dev_ioctl.c)
+	}
+	if err != nil {
 		return 0, fmt.Errorf("interface %q: %w", name, err)
 	}
 	if got := int(req.Uint32()); index != 0 && got != index {
