@@ -48,9 +48,9 @@ func AfterProgram(p *ebpf.Program) Anchor { return Anchor{at: anchorAfter, progr
 
 // ReplaceProgram is the place of a program that is attached to the same hook
 // without a link, as other tools do; it is detached. The kernel has no link for
-// what takes its place, so that can't be pinned and stays attached if the
-// process is killed. What this package attached is replaced by
-// [Attachment.Update].
+// what takes its place, so that can't be pinned, stays attached if the process
+// is killed, and holds the network namespace until Close. What this package
+// attached is replaced by [Attachment.Update].
 func ReplaceProgram(p *ebpf.Program) Anchor { return Anchor{at: anchorReplace, program: p} }
 
 // String returns the place, as in: before tcx/ingress "eth0".

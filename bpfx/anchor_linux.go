@@ -8,43 +8,50 @@ import (
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
+	"github.com/bpfx/go/internal/netns"
 	"github.com/bpfx/go/internal/scope"
 )
 
-// link returns cilium's form of a. It is only valid while a's target is open.
-func (a Anchor) link() (link.Anchor, error) {
+// with calls fn with cilium's form of a. An attachment that it names can't be
+// closed meanwhile.
+func (a Anchor) with(fn func(link.Anchor)) error {
 	switch {
 	case a.at == anchorTail:
-		return link.Tail(), nil
+		fn(link.Tail())
+		return nil
 	case a.at == anchorHead:
-		return link.Head(), nil
+		fn(link.Head())
+		return nil
 	case a.program == nil && a.attachment == nil:
-		return nil, errors.New("anchor: nothing to be before, after or in place of")
+		return errors.New("nothing to be before, after or in place of")
 	case a.attachment != nil:
-		l, ok := a.attachment.Link()
-		if !ok {
-			return nil, fmt.Errorf("anchor: %v is closed or has no link", a.attachment)
-		}
+		place := link.AfterLink
 		if a.at == anchorBefore {
-			return link.BeforeLink(l), nil
+			place = link.BeforeLink
 		}
-		return link.AfterLink(l), nil
+		err := a.attachment.Use(func(l link.Link) error { fn(place(l)); return nil })
+		if errors.Is(err, ebpf.ErrNotSupported) { // that is not about a hook
+			err = fmt.Errorf("%v has no link", a.attachment)
+		}
+		return err
 	}
 	if err := checkProgram(a.program, ebpf.SchedCLS); err != nil {
-		return nil, fmt.Errorf("anchor: %w", err)
+		return err
 	}
+	place := link.ReplaceProgram
 	switch a.at {
 	case anchorBefore:
-		return link.BeforeProgram(a.program), nil
+		place = link.BeforeProgram
 	case anchorAfter:
-		return link.AfterProgram(a.program), nil
+		place = link.AfterProgram
 	}
-	return link.ReplaceProgram(a.program), nil
+	fn(place(a.program))
+	return nil
 }
 
 // attachAt attaches p, of type SchedCLS, to an interface at the place of a.
 // byLink does it with a link.
-func (a Anchor) attachAt(p *ebpf.Program, name string, index int, typ ebpf.AttachType, byLink func(ifindex int, at link.Anchor) (link.Link, error)) (*Attachment, error) {
+func (a Anchor) attachAt(p *ebpf.Program, name string, index int, typ ebpf.AttachType, byLink func(ifindex int, at link.Anchor) (link.Link, error)) (attachment *Attachment, err error) {
 	if err := checkProgram(p, ebpf.SchedCLS); err != nil {
 		return nil, err
 	}
@@ -52,25 +59,33 @@ func (a Anchor) attachAt(p *ebpf.Program, name string, index int, typ ebpf.Attac
 	if err != nil {
 		return nil, err
 	}
-	at, err := a.link()
-	if err != nil {
-		return nil, err
+	wrong := a.with(func(at link.Anchor) {
+		if a.at == anchorReplace {
+			attachment, err = attachInPlace(p, ifindex, typ, at)
+			return
+		}
+		l, linkErr := byLink(ifindex, at)
+		attachment, err = newAttachment(l, anchorError(linkErr))
+	})
+	if wrong != nil {
+		return nil, fmt.Errorf("anchor: %w", wrong)
 	}
-	if a.at == anchorReplace {
-		return attachInPlace(p, ifindex, typ, at)
-	}
-	l, err := byLink(ifindex, at)
-	return newAttachment(l, anchorError(err))
+	return attachment, err
 }
 
 // attachInPlace attaches p by BPF_PROG_ATTACH: the kernel replaces programs by
-// programs and links by links, and makes no link in place of a program. The
-// clone keeps p open until it is detached, which the kernel does not do by
-// itself.
+// programs and links by links, and makes no link in place of a program. It is
+// also detached by the index of its interface, which means that one only in its
+// network namespace. The clone keeps p open until it is detached, which the
+// kernel does not do by itself.
 func attachInPlace(p *ebpf.Program, ifindex int, typ ebpf.AttachType, at link.Anchor) (*Attachment, error) {
-	clone, err := p.Clone()
+	ns, err := netns.Current()
 	if err != nil {
 		return nil, err
+	}
+	clone, err := p.Clone()
+	if err != nil {
+		return nil, scope.Join(err, ns.Close())
 	}
 	err = link.RawAttachProgram(link.RawAttachProgramOptions{Target: ifindex, Program: clone, Attach: typ, Anchor: at})
 	if errors.Is(err, unix.EINVAL) {
@@ -80,11 +95,13 @@ func attachInPlace(p *ebpf.Program, ifindex int, typ ebpf.AttachType, at link.An
 		}
 	}
 	if err != nil {
-		return nil, scope.Join(anchorError(err), clone.Close())
+		return nil, scope.Join(anchorError(err), clone.Close(), ns.Close())
 	}
 	return AttachmentFunc(func() error {
-		err := link.RawDetachProgram(link.RawDetachProgramOptions{Target: ifindex, Program: clone, Attach: typ})
-		return scope.Join(err, clone.Close())
+		err := netns.In(ns, func() error {
+			return link.RawDetachProgram(link.RawDetachProgramOptions{Target: ifindex, Program: clone, Attach: typ})
+		})
+		return scope.Join(err, clone.Close(), ns.Close())
 	}), nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -116,10 +117,14 @@ func checkProgram(p *ebpf.Program, types ...ebpf.ProgramType) error {
 		programName(p), p.Type(), strings.Join(names, " or "))
 }
 
-// programName returns the name of p in quotes.
+// programName returns the name of p in quotes, or "without a name", as it is
+// said after the word program.
 func programName(p *ebpf.Program) string {
-	// ebpf.Program prints Type(name)#fd.
+	// ebpf.Program prints Type(name)#fd, or Type(fd).
 	_, name, _ := strings.Cut(p.String(), "(")
-	name, _, _ = strings.Cut(name, ")#")
-	return fmt.Sprintf("%q", name)
+	name, _, ok := strings.Cut(name, ")#")
+	if !ok {
+		return "without a name"
+	}
+	return strconv.Quote(name)
 }

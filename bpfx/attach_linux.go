@@ -1,7 +1,6 @@
 package bpfx
 
 import (
-	"errors"
 	"path/filepath"
 
 	"github.com/cilium/ebpf"
@@ -17,13 +16,6 @@ func newAttachment(l link.Link, err error) (*Attachment, error) {
 		return nil, err
 	}
 	return NewAttachment(l), nil
-}
-
-// isKernelLink reports whether the kernel has a link behind l. Where it has
-// none, cilium/ebpf gives a Link of its own that can't tell its Info.
-func isKernelLink(l link.Link) bool {
-	_, err := l.Info()
-	return !errors.Is(err, ebpf.ErrNotSupported)
 }
 
 // isBPFFS reports whether a file at path is, or would be, on a bpf filesystem.

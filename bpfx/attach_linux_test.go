@@ -33,8 +33,8 @@ func TestAttachTwice(t *testing.T) {
 		{bpfx.FlowDissector{}, bpfx.FlowDissector{}, "has a flow dissector already", unix.E2BIG, "5.9", "flow dissector links"},
 		{bpfx.SkMsg{Map: sockmap(t)}, nil, "has a program there already", unix.EBUSY, "5.18", "queries of sockmaps"},
 		{bpfx.SkSkb{Map: sockmap(t)}, nil, "has a program there already", unix.EBUSY, "5.18", "queries of sockmaps"},
-		{bpfx.SkSkb{Map: both}, bpfx.SkSkb{Map: both, Kind: bpfx.SkSkbVerdict}, "", unix.EBUSY, "5.18", "queries of sockmaps"},
-		{bpfx.SkSkb{Map: parser, Kind: bpfx.SkSkbVerdict}, bpfx.SkSkb{Map: parser}, "", unix.EBUSY, "5.18", "queries of sockmaps"},
+		{bpfx.SkSkb{Map: both}, bpfx.SkSkb{Map: both, Kind: bpfx.SkSkbVerdict}, "has a program of another kind (SkSKBStreamVerdict)", unix.EBUSY, "5.18", "queries of sockmaps"},
+		{bpfx.SkSkb{Map: parser, Kind: bpfx.SkSkbVerdict}, bpfx.SkSkb{Map: parser}, "has a program of another kind (SkSKBVerdict)", unix.EBUSY, "5.18", "queries of sockmaps"},
 		{bpfx.Netfilter{}, bpfx.Netfilter{}, "has that priority there already", unix.EBUSY, "6.4", "netfilter links"},
 	} {
 		t.Run(kind(tt.first), func(t *testing.T) {
@@ -87,6 +87,25 @@ func TestFentryTarget(t *testing.T) {
 	}
 	if _, err := p.Attach(bpfx.Fentry{}); err != nil {
 		t.Error("Attach without a function:", err)
+	}
+}
+
+// TestFentryProgram attaches to a function of a BPF program. Its BTF has ids of
+// its own, which are those of other functions in the kernel's.
+func TestFentryProgram(t *testing.T) {
+	testutil.NeedRoot(t)
+	target := replaceable(t)
+	runs := newCounter(t)
+	h := bpfx.Fentry{Func: target.Func}
+	spec := h.Spec(runs.program(0))
+	spec.AttachTarget = target.Target
+	p := loadSpec(t, hookTest{name: "fentry", since: "5.5"}, spec)
+	if _, err := p.Attach(h); err != nil {
+		t.Fatal(err)
+	}
+	runReplaceable(t)
+	if runs.count() == 0 {
+		t.Error("the program didn't run")
 	}
 }
 

@@ -7,15 +7,12 @@ import (
 	"runtime"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 )
 
 // attachOther is what every hook's Attach comes to on other systems.
 func attachOther(p *ebpf.Program) (*Attachment, error) {
 	return nil, fmt.Errorf("attaching needs Linux, this is %s: %w", runtime.GOOS, ebpf.ErrNotSupported)
 }
-
-func isKernelLink(link.Link) bool { return true }
 
 func programID(*ebpf.Program) ebpf.ProgramID { return 0 }
 

@@ -24,10 +24,11 @@ var live struct {
 type Attachment struct {
 	mu     sync.Mutex
 	hook   Hook
-	link   link.Link    // nil if there is none
-	detach func() error // what Close does; nil: close link
+	link   link.Link    // the kernel's; nil if it has none
+	detach func() error // what Close does
 	typ    ebpf.ProgramType
 	owner  *Program // whose record it is in; nil if in none
+	noPin  error    // why it can't be pinned though it has a link
 	closed bool
 
 	detaching sync.Mutex // held while detach runs
@@ -40,7 +41,11 @@ func NewAttachment(l link.Link) *Attachment {
 	if l == nil {
 		return nil
 	}
-	return keep(&Attachment{link: l})
+	a := &Attachment{detach: l.Close}
+	if _, ok := l.(interface{ FD() int }); ok {
+		a.link = l
+	} // else cilium/ebpf made it up, since the kernel has none
+	return keep(a)
 }
 
 // AttachmentFunc makes an Attachment that has no link, and calls detach once,
@@ -108,7 +113,7 @@ func (a *Attachment) label() string {
 func (a *Attachment) Link() (link.Link, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.closed || a.link == nil || !isKernelLink(a.link) {
+	if a.closed || a.link == nil {
 		return nil, false
 	}
 	return a.link, true
@@ -158,9 +163,13 @@ func (a *Attachment) update(new *Program) error {
 // file at path is removed. path must be on a bpf filesystem.
 //
 // Returns an error wrapping [ErrNotBPFFS] if it isn't, [os.ErrExist] if the
-// file is there already, and [ebpf.ErrNotSupported] if there is no link to pin.
+// file is there already, and [ebpf.ErrNotSupported] if there is no link to pin,
+// or a [Kretprobe] with MaxActive.
 func (a *Attachment) Pin(path string) error {
 	return a.Use(func(l link.Link) error {
+		if a.noPin != nil {
+			return fmt.Errorf("pin attachment: %w", a.noPin)
+		}
 		if err := l.Pin(path); err != nil {
 			return pinError("pin attachment", path, err)
 		}
@@ -232,11 +241,7 @@ func (a *Attachment) closeUnlock() error {
 	live.mu.Lock()
 	delete(live.set, a)
 	live.mu.Unlock()
-	detach := a.detach
-	if detach == nil {
-		detach = a.link.Close
-	}
-	if err := detach(); err != nil {
+	if err := a.detach(); err != nil {
 		return fmt.Errorf("detach from %v: %w", a, err)
 	}
 	return nil

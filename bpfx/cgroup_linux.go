@@ -34,7 +34,7 @@ func (h Cgroup) Attach(p *ebpf.Program) (*Attachment, error) {
 // cilium/ebpf drops the errno of one that can't, and the kernel says EBADF of
 // what isn't one.
 func checkCgroup(path string) error {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return &os.PathError{Op: "open cgroup", Path: path, Err: err}
 	}

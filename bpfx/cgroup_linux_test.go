@@ -230,6 +230,10 @@ func TestCgroupSees(t *testing.T) {
 func TestCgroupBadInput(t *testing.T) {
 	testutil.NeedRoot(t)
 	p := mustLoad(t, bpfx.Cgroup{}.Spec(ret(1)))
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name string
 		hook bpfx.Cgroup
@@ -239,7 +243,8 @@ func TestCgroupBadInput(t *testing.T) {
 		{"no path", bpfx.Cgroup{}, "no cgroup: set Path", nil},
 		{"absent", bpfx.Cgroup{Path: "/sys/fs/cgroup/nonesuch"}, "nonesuch", os.ErrNotExist},
 		{"not a cgroup", bpfx.Cgroup{Path: t.TempDir()}, "not in a cgroup2 hierarchy", unix.EBADF},
-		{"not a directory", bpfx.Cgroup{Path: filepath.Join(testutil.Cgroup(t), "cgroup.procs")}, "cgroup.procs", nil},
+		{"not a directory", bpfx.Cgroup{Path: filepath.Join(testutil.Cgroup(t), "cgroup.procs")}, "cgroup.procs", unix.ENOTDIR},
+		{"pipe", bpfx.Cgroup{Path: pipe}, pipe, unix.ENOTDIR},
 		{"attach type", bpfx.Cgroup{AttachType: ebpf.AttachXDP}, "XDP is not an attach type of cgroups", nil},
 		{"program type", bpfx.Cgroup{Path: "/", AttachType: ebpf.AttachCGroupDevice}, "is of type CGroupSKB, the hook takes CGroupDevice", nil},
 	} {

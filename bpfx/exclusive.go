@@ -10,15 +10,15 @@ import (
 func (p *plan) checkPlaces() {
 	taken := make(map[string]planned)
 	for _, t := range p.programs {
-		for _, place := range t.exclusive() {
-			first, ok := taken[place]
-			if !ok {
-				taken[place] = t
-				continue
-			}
+		place := t.exclusive()
+		first, ok := taken[place]
+		switch {
+		case place == "":
+		case ok:
 			p.report(t.name, fmt.Errorf("program %q is for %s, which leaves no room for this one: name one of them in LoadOnly or Skip, or set Hooks[%q]",
 				first.name, first.describe(), t.name))
-			break
+		default:
+			taken[place] = t
 		}
 	}
 }
@@ -34,30 +34,31 @@ func (t *planned) describe() string {
 	return fmt.Sprintf("sk_msg of map %q", t.mapName)
 }
 
-// exclusive returns names of what t takes so that no other program can have
-// it. What two hooks name in different ways, the kernel finds out.
-func (t *planned) exclusive() []string {
+// exclusive returns a name of what t takes so that no other program can have
+// it, "" if there is room. What two hooks name in different ways, the kernel
+// finds out.
+func (t *planned) exclusive() string {
 	switch h := t.hook.(type) {
 	case XDP: // one program in whatever mode, and one on the card
 		h.Mode = max(h.Mode, XDPDriver)
-		return []string{h.String()}
+		return h.String()
 	case FlowDissector:
-		return []string{h.String()}
+		return h.String()
 	case Netfilter:
 		h.Defrag = false
-		return []string{h.String()}
+		return h.String()
 	case Freplace:
-		return []string{fmt.Sprintf("freplace %p %s", h.Target, h.Func)}
+		return fmt.Sprintf("freplace %p %s", h.Target, h.Func)
 	case SkMsg:
-		return []string{"sk_msg " + t.mapKey(h.Map)}
+		return "sk_msg " + t.mapKey(h.Map)
 	case SkSkb:
-		key := t.mapKey(h.Map)
-		if h.Kind == SkSkbVerdict { // takes the place of both
-			return []string{"stream_parser " + key, "stream_verdict " + key}
+		kind := h.Kind
+		if kind == SkSkbVerdict { // a map has one verdict or the other
+			kind = SkSkbStreamVerdict
 		}
-		return []string{h.Kind.String() + " " + key}
+		return kind.String() + " " + t.mapKey(h.Map)
 	}
-	return nil
+	return ""
 }
 
 // mapKey returns what tells the map of t's hook from others.

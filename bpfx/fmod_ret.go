@@ -20,8 +20,7 @@ import (
 // Requires Linux 5.7 with BTF; before 5.13 a program can be attached only once.
 type FmodRet struct {
 	// Func is a function of the kernel or of a module. For Attach it may be
-	// empty; if it is set, a program that was loaded for another function is
-	// refused.
+	// empty; see [Fentry].
 	Func string
 	// Cookie is what bpf_get_attach_cookie returns. Requires Linux 6.0
 	// unless it is 0.

@@ -28,7 +28,7 @@ func (h Freplace) String() string {
 	if h.Target == nil {
 		return fmt.Sprintf("freplace %q", h.Func)
 	}
-	return fmt.Sprintf("freplace %s:%q", programName(h.Target), h.Func)
+	return fmt.Sprintf("freplace %q of program %s", h.Func, programName(h.Target))
 }
 
 // Spec returns a spec of a program for this hook, without a name and under

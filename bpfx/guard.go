@@ -28,6 +28,31 @@ func do(p *Program, fn func(*ebpf.Program) error) error {
 	return err
 }
 
+// useAlone is use for methods that change the embedded Program, or read what
+// others change: its pin and its BTF.
+func useAlone[T any](p *Program, fn func(*ebpf.Program) (T, error)) (T, error) {
+	return use(p, func(q *ebpf.Program) (T, error) {
+		p.stateMu.Lock()
+		defer p.stateMu.Unlock()
+		return fn(q)
+	})
+}
+
+// doAlone is useAlone for methods that return an error only.
+func doAlone(p *Program, fn func(*ebpf.Program) error) error {
+	_, err := useAlone(p, func(p *ebpf.Program) (struct{}, error) { return struct{}{}, fn(p) })
+	return err
+}
+
+// Type is [ebpf.Program.Type], also after Close. It is
+// [ebpf.UnspecifiedProgram] if there is no program.
+func (p *Program) Type() ebpf.ProgramType {
+	if p == nil || p.Program == nil {
+		return ebpf.UnspecifiedProgram
+	}
+	return p.Program.Type()
+}
+
 // FD is [ebpf.Program.FD], and -1 after Close. It is only valid until Close.
 func (p *Program) FD() int {
 	fd, err := use(p, func(p *ebpf.Program) (int, error) { return p.FD(), nil })
@@ -59,15 +84,15 @@ func (p *Program) Info() (*ebpf.ProgramInfo, error) {
 func (p *Program) Stats() (*ebpf.ProgramStats, error) { return use(p, (*ebpf.Program).Stats) }
 
 // Handle is [ebpf.Program.Handle]. The caller must close the handle.
-func (p *Program) Handle() (*btf.Handle, error) { return use(p, (*ebpf.Program).Handle) }
+func (p *Program) Handle() (*btf.Handle, error) { return useAlone(p, (*ebpf.Program).Handle) }
 
 // Clone is [ebpf.Program.Clone]. The caller must close the clone, which has
 // no part in the attachments of p.
-func (p *Program) Clone() (*ebpf.Program, error) { return use(p, (*ebpf.Program).Clone) }
+func (p *Program) Clone() (*ebpf.Program, error) { return useAlone(p, (*ebpf.Program).Clone) }
 
 // SetHandle is [ebpf.Program.SetHandle].
 func (p *Program) SetHandle(h *btf.Handle) error {
-	return do(p, func(p *ebpf.Program) error { return p.SetHandle(h) })
+	return doAlone(p, func(p *ebpf.Program) error { return p.SetHandle(h) })
 }
 
 // BindMap is [ebpf.Program.BindMap]. Requires Linux 5.10.

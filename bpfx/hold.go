@@ -38,9 +38,7 @@ func (p *Program) Defer(close func() error) error {
 func (p *Program) ID() (ebpf.ProgramID, bool) {
 	id, err := use(p, func(p *ebpf.Program) (ebpf.ProgramID, error) { return programID(p), nil })
 	if err != nil && p != nil {
-		p.mu.RLock()
-		defer p.mu.RUnlock()
-		id = p.id
+		id = ebpf.ProgramID(p.id.Load())
 	}
 	return id, id != 0
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/ebpf/link"
 
 	"github.com/bpfx/go/bpfx"
+	"github.com/bpfx/go/internal/testutil"
 )
 
 func TestProgramDefer(t *testing.T) {
@@ -67,6 +68,40 @@ func TestProgramUse(t *testing.T) {
 	}
 	if id, ok := none.ID(); ok {
 		t.Errorf("ID() of nil = %v", id)
+	}
+}
+
+// TestUseWhileClosing calls a method while Close waits for Use: it must not wait
+// for Close in turn.
+func TestUseWhileClosing(t *testing.T) {
+	p := mustLoad(t, xdpSpec(2))
+	id, _ := p.ID()
+	closed, nested := make(chan error, 1), make(chan error, 1)
+	err := p.Use(func(*ebpf.Program) error {
+		go func() { closed <- p.Close() }()
+		go func() {
+			for {
+				if _, err := p.Info(); err != nil {
+					if after, _ := p.ID(); after != id || !p.Loaded() {
+						t.Errorf("while Close waits ID() = %v, Loaded() = %v, want %v, true", after, p.Loaded(), id)
+					}
+					nested <- err
+					return
+				}
+			}
+		}()
+		select {
+		case err := <-nested:
+			return err
+		case <-time.After(testutil.Patience):
+			return errors.New("a method waits for Close, which waits for Use")
+		}
+	})
+	if !errors.Is(err, os.ErrClosed) {
+		t.Errorf("Info() while Close waits = %v, want ErrClosed", err)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
 	}
 }
 

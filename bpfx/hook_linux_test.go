@@ -72,6 +72,15 @@ func testHook(t *testing.T, tt hookTest) {
 
 	// Nothing but a and p refers to the link. Drop both: it must stay.
 	l := linkOf(t, tt, a)
+	if err := a.Use(func(link.Link) error { return nil }); l == 0 && !errors.Is(err, ebpf.ErrNotSupported) || l != 0 && err != nil {
+		t.Errorf("Use() of link %d = %v", l, err)
+	}
+	if h, ok := h.(bpfx.Kretprobe); ok && h.MaxActive != 0 {
+		// The event that it makes in tracefs would stay for ever.
+		if err := a.Pin(filepath.Join(testutil.BPFFS(t), "pin")); !errors.Is(err, ebpf.ErrNotSupported) {
+			t.Errorf("Pin() = %v, want ErrNotSupported", err)
+		}
+	}
 	for range 3 {
 		runtime.GC()
 	}
@@ -212,6 +221,7 @@ func testWrongProgram(t *testing.T, h bpfx.Hook) {
 		t.Fatal(err)
 	}
 	other := mustLoad(t, &ebpf.ProgramSpec{Name: "filter", Type: ebpf.SocketFilter, Instructions: ret(0), License: "GPL"})
+	unnamed := mustLoad(t, &ebpf.ProgramSpec{Type: ebpf.SocketFilter, Instructions: ret(0), License: "GPL"})
 	for _, tt := range []struct {
 		name string
 		prog *ebpf.Program
@@ -222,6 +232,7 @@ func testWrongProgram(t *testing.T, h bpfx.Hook) {
 		{"zero", new(ebpf.Program), "nil program", nil},
 		{"closed", closed.Program, "closed", os.ErrClosed},
 		{"type", other.Program, `program "filter" is of type SocketFilter, the hook takes`, nil},
+		{"no name", unnamed.Program, `program without a name is of type SocketFilter, the hook takes`, nil},
 	} {
 		a, err := bpfx.Attach(tt.prog, h)
 		var ae *bpfx.AttachError

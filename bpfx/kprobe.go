@@ -46,7 +46,8 @@ type Kretprobe struct {
 	Symbol string
 	// MaxActive is how many calls may be under way at once. By default the
 	// kernel chooses. Any other number makes an event in tracefs, which Close
-	// removes and a process that is killed leaves behind.
+	// removes and a process that is killed leaves behind, and which rules out
+	// [Attachment.Pin].
 	MaxActive int
 	// Cookie is what bpf_get_attach_cookie returns. Requires Linux 5.15
 	// unless it is 0.

@@ -31,7 +31,14 @@ func (h Kretprobe) Attach(p *ebpf.Program) (*Attachment, error) {
 		}
 	}
 	l, err := link.Kretprobe(h.Symbol, p, &link.KprobeOptions{RetprobeMaxActive: h.MaxActive, Cookie: h.Cookie})
-	return newAttachment(l, kprobeError(h.Symbol, 0, err))
+	if err != nil {
+		return nil, kprobeError(h.Symbol, 0, err)
+	}
+	a := NewAttachment(l)
+	if h.MaxActive != 0 {
+		a.noPin = fmt.Errorf("MaxActive takes an event in tracefs, which could not be removed any more: %w", ebpf.ErrNotSupported)
+	}
+	return a, nil
 }
 
 // haveDescriptors returns an error unless n more files can be opened: if

@@ -18,7 +18,7 @@ import (
 // CONFIG_FPROBE.
 type KprobeMulti struct {
 	// Symbols are functions of /proc/kallsyms. Either they or Pattern must be
-	// given.
+	// given. Functions of modules require Linux 6.2.
 	Symbols []string
 	// Pattern is matched by the names of the functions that can be traced, as
 	// listed by tracefs in available_filter_functions. It has the syntax of

@@ -107,14 +107,22 @@ func tracedFunctions() ([]string, error) {
 		}
 		return nil, fmt.Errorf("list the functions that can be traced: %w", err)
 	}
+	return tracedNames(text), nil
+}
+
+// tracedNames returns the names in the text of available_filter_functions.
+func tracedNames(text string) []string {
+	// What the kernel says of places whose function it doesn't know
+	// (kernel/trace/ftrace.c, FTRACE_INVALID_FUNCTION).
+	const unknown = "__ftrace_invalid_address__"
 	var names []string
 	for line := range strings.Lines(text) {
 		name, _, _ := strings.Cut(strings.TrimSpace(line), " ") // "name" or "name [module]"
-		if name != "" {
+		if name != "" && !strings.HasPrefix(name, unknown) {
 			names = append(names, name)
 		}
 	}
-	return names, nil
+	return names
 }
 
 // readTracefs returns a file of tracefs, from either of the two places where

@@ -19,8 +19,7 @@ import (
 // attached only once.
 type LSM struct {
 	// Hook is a hook of include/linux/lsm_hook_defs.h, such as "file_open".
-	// For Attach it may be empty; if it is set, a program that was loaded for
-	// another hook is refused.
+	// For Attach it may be empty; see Func of [Fentry].
 	Hook string
 	// Cookie is what bpf_get_attach_cookie returns. Requires Linux 6.0
 	// unless it is 0.

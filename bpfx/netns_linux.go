@@ -87,7 +87,7 @@ func (n Netns) open() (*os.File, error) {
 	case n.FD != 0:
 		return nil, errors.New("two namespaces: set Path or FD")
 	}
-	return os.Open(n.Path)
+	return os.OpenFile(n.Path, os.O_RDONLY|unix.O_NONBLOCK, 0) // don't wait for who writes to a pipe
 }
 
 // checkNetns returns an error unless fd is a network namespace: what the kernel

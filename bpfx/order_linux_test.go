@@ -58,7 +58,9 @@ func TestTCXOrder(t *testing.T) {
 	if l, ok := replacing.Link(); ok {
 		t.Errorf("Link() = %v, want none in place of a program", l)
 	}
-	if err := programs["replacing"].Close(); err != nil {
+	detached := make(chan error)
+	go func() { detached <- programs["replacing"].Close() }() // in another network namespace
+	if err := <-detached; err != nil {
 		t.Error(err)
 	}
 	delete(programs, "replacing")

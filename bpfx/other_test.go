@@ -17,7 +17,9 @@ func TestNotLinux(t *testing.T) {
 	for _, h := range []bpfx.Hook{
 		bpfx.XDP{}, bpfx.Tracepoint{}, bpfx.RawTracepoint{}, bpfx.SkLookup{}, bpfx.FlowDissector{},
 		bpfx.SkMsg{}, bpfx.SkSkb{}, bpfx.Kprobe{}, bpfx.Kretprobe{}, bpfx.Uprobe{}, bpfx.Uretprobe{},
-		bpfx.Fentry{}, bpfx.Fexit{},
+		bpfx.Fentry{}, bpfx.Fexit{}, bpfx.KprobeMulti{}, bpfx.KretprobeMulti{}, bpfx.KprobeSession{},
+		bpfx.UprobeMulti{}, bpfx.UretprobeMulti{}, bpfx.BTFTracepoint{}, bpfx.FmodRet{}, bpfx.LSM{}, bpfx.Freplace{},
+		bpfx.TCX{}, bpfx.Netkit{}, bpfx.Netfilter{}, bpfx.Cgroup{}, bpfx.PerfEvent{},
 	} {
 		_, err := bpfx.Attach(new(ebpf.Program), h)
 		if !errors.Is(err, ebpf.ErrNotSupported) {

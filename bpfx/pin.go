@@ -30,10 +30,8 @@ func LoadPinned(path string) (*Program, error) {
 // Returns an error wrapping [ErrNotBPFFS] if it isn't, and [os.ErrExist] if
 // the file is there already.
 func (p *Program) Pin(path string) error {
-	return do(p, func(p2 *ebpf.Program) error {
-		p.pinMu.Lock()
-		defer p.pinMu.Unlock()
-		if err := p2.Pin(path); err != nil {
+	return doAlone(p, func(p *ebpf.Program) error {
+		if err := p.Pin(path); err != nil {
 			return pinError("pin program", path, err)
 		}
 		return nil
@@ -42,22 +40,12 @@ func (p *Program) Pin(path string) error {
 
 // Unpin removes the file that Pin made. The program stays loaded until Close.
 // Unpinning what isn't pinned is fine.
-func (p *Program) Unpin() error {
-	return do(p, func(p2 *ebpf.Program) error {
-		p.pinMu.Lock()
-		defer p.pinMu.Unlock()
-		return p2.Unpin()
-	})
-}
+func (p *Program) Unpin() error { return doAlone(p, (*ebpf.Program).Unpin) }
 
 // IsPinned reports whether the program was pinned, or loaded from a pin, and
 // not unpinned since.
 func (p *Program) IsPinned() bool {
-	pinned, _ := use(p, func(p2 *ebpf.Program) (bool, error) {
-		p.pinMu.Lock()
-		defer p.pinMu.Unlock()
-		return p2.IsPinned(), nil
-	})
+	pinned, _ := useAlone(p, func(p *ebpf.Program) (bool, error) { return p.IsPinned(), nil })
 	return pinned
 }
 

@@ -31,9 +31,11 @@ func checkPlace(h Hook) error {
 	case Uretprobe:
 		return checkFile(h.Path)
 	case UprobeMulti:
-		return h.check()
+		_, err := h.symbols()
+		return err
 	case UretprobeMulti:
-		return UprobeMulti(h).check()
+		_, err := UprobeMulti(h).symbols()
+		return err
 	case KprobeMulti:
 		return h.check()
 	case KretprobeMulti:
@@ -52,6 +54,9 @@ func checkInterface(name string, index int) error {
 // checkFile returns an error unless path is a file that can be an executable:
 // opening others may wait for ever.
 func checkFile(path string) error {
+	if path == "" {
+		return errors.New("no file: set Path")
+	}
 	st, err := os.Stat(path)
 	if err == nil && !st.Mode().IsRegular() {
 		err = fmt.Errorf("%s is not a regular file: %w", path, unix.EINVAL)
@@ -64,14 +69,6 @@ func (n Netns) check() error {
 		return nil
 	}
 	_, err := os.Stat(n.Path)
-	return err
-}
-
-func (h UprobeMulti) check() error {
-	if err := checkFile(h.Path); err != nil {
-		return err
-	}
-	_, err := h.symbols()
 	return err
 }
 

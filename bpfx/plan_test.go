@@ -275,7 +275,8 @@ func TestPlanExclusive(t *testing.T) {
 		{"sk_msg apart", "sk_msg", "sk_msg", AttachOptions{Map: "socks", Maps: map[string]string{"b": "peers"}}, ""},
 		{"parser and verdict", "sk_skb/stream_parser", "sk_skb/stream_verdict", AttachOptions{Map: "socks"}, ""},
 		{"stream_verdict and verdict", "sk_skb/stream_verdict", "sk_skb/verdict", AttachOptions{Map: "socks"}, `program "a" is for sk_skb/stream_verdict of map "socks"`},
-		{"verdict and parser", "sk_skb/verdict", "sk_skb/stream_parser", AttachOptions{Map: "socks"}, `program "a" is for sk_skb/verdict of map "socks"`},
+		{"verdict and parser", "sk_skb/verdict", "sk_skb/stream_parser", AttachOptions{Map: "socks"}, ""},
+		{"verdict and stream_verdict", "sk_skb/verdict", "sk_skb/stream_verdict", AttachOptions{Map: "socks"}, `program "a" is for sk_skb/verdict of map "socks"`},
 		{"two verdicts", "sk_skb/verdict", "sk_skb/verdict", AttachOptions{Map: "socks"}, `program "a" is for sk_skb/verdict`},
 		{"sk_msg and sk_skb", "sk_msg", "sk_skb/verdict", AttachOptions{Map: "socks"}, ""},
 	} {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cilium/ebpf"
 
@@ -36,12 +37,12 @@ type Program struct {
 	// the garbage collector finds that nothing refers to them.
 	Variables map[string]*ebpf.Variable
 
-	mu     sync.RWMutex // held for reading while the descriptor is in use
+	mu     sync.RWMutex // held for reading while the descriptor is in use; see acquire
 	closed bool
 	once   sync.Once
-	id     ebpf.ProgramID // known after Close at the latest; 0 if it is not
+	id     atomic.Uint32 // the program's, once Close has begun; 0 if it is not known
 
-	pinMu       sync.Mutex
+	stateMu     sync.Mutex // for what the embedded Program changes: its pin and its BTF
 	attMu       sync.Mutex
 	attachments []*Attachment
 	deferred    []func() error // what Close calls last; see Defer
@@ -95,11 +96,12 @@ func (p *Program) Loaded() bool {
 		p.mu.RUnlock()
 		return true // our descriptor keeps it
 	}
-	if p == nil || p.id == 0 {
+	if p == nil || p.id.Load() == 0 {
 		return false
 	}
-	next, err := ebpf.ProgramGetNextID(p.id - 1)
-	return err == nil && next == p.id
+	id := ebpf.ProgramID(p.id.Load())
+	next, err := ebpf.ProgramGetNextID(id - 1)
+	return err == nil && next == id
 }
 
 // Close detaches the program from everything that [Program.Attachments] lists,
@@ -118,9 +120,9 @@ func (p *Program) Close() (err error) {
 }
 
 func (p *Program) close() error {
+	p.id.Store(uint32(programID(p.Program)))
 	p.mu.Lock()
 	p.closed = true
-	p.id = programID(p.Program)
 	p.mu.Unlock()
 
 	// From here on acquire fails: nobody else uses the descriptor.
@@ -142,12 +144,17 @@ func closeMaps(maps map[string]*ebpf.Map) error {
 	return scope.Join(errs...)
 }
 
-// acquire keeps the descriptor open until p.mu.RUnlock is called.
+// acquire keeps the descriptor open until p.mu.RUnlock is called. It fails as
+// soon as Close waits for the lock, which nobody else takes for writing: who
+// holds one program and asks for it again, or for another one, would wait for a
+// Close that waits for them.
 func (p *Program) acquire() error {
 	if p == nil || p.Program == nil {
 		return errNoProgram
 	}
-	p.mu.RLock()
+	if !p.mu.TryRLock() {
+		return errClosedProgram
+	}
 	if p.closed {
 		p.mu.RUnlock()
 		return errClosedProgram

@@ -33,6 +33,10 @@ func TestAttachRefuses(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	pipe := filepath.Join(dir, "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	exe := executable(t)
 	noFunction := "no such function"
 	if !symbols(t, exe) {
@@ -69,9 +73,11 @@ func TestAttachRefuses(t *testing.T) {
 	}{
 		{bpfx.XDP{}, "set Interface or Index", nil},
 		{bpfx.XDP{Interface: "nonexistent"}, `interface "nonexistent"`, unix.ENODEV},
+		{bpfx.XDP{Interface: "lo:1"}, `interface "lo:1"`, unix.ENODEV},
 		{bpfx.XDP{Interface: strings.Repeat("x", 16)}, "names have 1 to 15 bytes", unix.EINVAL},
 		{bpfx.XDP{Index: 1 << 20}, "interface with index 1048576", unix.ENODEV},
 		{bpfx.XDP{Index: -1}, "interface with index -1", unix.ENODEV},
+		{bpfx.XDP{Index: math.MinInt + 1}, "interface with index -", unix.ENODEV}, // 1 in 32 bits,
 		{bpfx.XDP{Interface: "lo", Index: 1 << 20}, `interface "lo" has index 1, not 1048576`, nil},
 		{bpfx.XDP{Interface: "lo", Mode: 9}, "unknown mode XDPMode(9)", nil},
 		{bpfx.XDP{Interface: "lo", Mode: bpfx.XDPDriver}, "try XDPGeneric", unix.EOPNOTSUPP},
@@ -81,6 +87,7 @@ func TestAttachRefuses(t *testing.T) {
 		{bpfx.RawTracepoint{}, "set Name", nil},
 		{bpfx.SkLookup{Netns: bpfx.Netns{Path: "/run/netns/nonexistent"}}, "/run/netns/nonexistent", os.ErrNotExist},
 		{bpfx.SkLookup{Netns: bpfx.Netns{Path: file}}, "not a network namespace", unix.EINVAL},
+		{bpfx.SkLookup{Netns: bpfx.Netns{Path: pipe}}, pipe + "\": not a network namespace", unix.EINVAL},
 		{bpfx.SkLookup{Netns: bpfx.Netns{Path: "/proc/self/ns/mnt"}}, "not a network namespace", unix.EINVAL},
 		{bpfx.FlowDissector{Netns: bpfx.Netns{FD: 1 << 20}}, "netns fd 1048576", unix.EBADF},
 		{bpfx.FlowDissector{Netns: bpfx.Netns{Path: "/proc/self/ns/net", FD: 1}}, "two namespaces", nil},
@@ -89,6 +96,8 @@ func TestAttachRefuses(t *testing.T) {
 		{bpfx.SkSkb{Map: array}, "is not a sockmap or sockhash", unix.EINVAL},
 		{bpfx.SkSkb{Map: closed}, "map: file already closed", os.ErrClosed},
 		{bpfx.SkSkb{Map: array, Kind: 7}, "unknown kind SkSkbKind(7)", nil},
+		{bpfx.Uprobe{}, "no file: set Path", nil},
+		{bpfx.Uprobe{Path: pipe, Symbol: "main"}, pipe + " is not a regular file", unix.EINVAL},
 		{bpfx.Uprobe{Path: "/nonexistent"}, "/nonexistent", os.ErrNotExist},
 		{bpfx.Uprobe{Path: exe, Symbol: "nonexistent"}, noFunction, link.ErrNoSymbol},
 		{bpfx.Uprobe{Path: exe, Address: 4096, PID: -1}, "PID -1 is negative", nil},
@@ -106,7 +115,9 @@ func TestAttachRefuses(t *testing.T) {
 		{bpfx.KprobeMulti{Pattern: "bpfx_nonexistent*"}, "matches none of the functions", os.ErrNotExist},
 		{bpfx.KprobeMulti{Symbols: []string{"bpfx_nonexistent"}}, "couldn't find one or more symbols", os.ErrNotExist},
 		{bpfx.KretprobeMulti{Symbols: []string{"bpfx_nonexistent"}}, "couldn't find one or more symbols", os.ErrNotExist},
-		{bpfx.UprobeMulti{}, "no functions: set Symbols or Pattern", nil},
+		{bpfx.UprobeMulti{}, "no file: set Path", nil},
+		{bpfx.UprobeMulti{Path: pipe, Pattern: "a*"}, pipe + " is not a regular file", unix.EINVAL},
+		{bpfx.UprobeMulti{Path: exe}, "no functions: set Symbols or Pattern", nil},
 		{bpfx.UprobeMulti{Path: "/nonexistent", Symbols: []string{"a"}}, "/nonexistent", os.ErrNotExist},
 		{bpfx.UprobeMulti{Path: "/nonexistent", Pattern: "a*"}, "/nonexistent", os.ErrNotExist},
 		{bpfx.UprobeMulti{Path: exe, Pattern: "bpfx_nonexistent*"}, "matches none of the functions", os.ErrNotExist},
@@ -120,7 +131,7 @@ func TestAttachRefuses(t *testing.T) {
 		{bpfx.TCX{Interface: "nonexistent"}, `interface "nonexistent"`, unix.ENODEV},
 		{bpfx.TCX{Interface: "lo", Direction: 2}, "unknown direction TCXDirection(2)", nil},
 		{bpfx.TCX{Interface: "lo", Anchor: bpfx.Before(nil)}, "nothing to be before, after or in place of", nil},
-		{bpfx.TCX{Interface: "lo", Anchor: bpfx.After(other)}, "is closed or has no link", nil},
+		{bpfx.TCX{Interface: "lo", Anchor: bpfx.After(other)}, "anchor: xdp \"lo\": file already closed", os.ErrClosed},
 		{bpfx.TCX{Interface: "lo", Anchor: bpfx.BeforeProgram(new(ebpf.Program))}, "anchor: nil program", nil},
 		{bpfx.TCX{Interface: "lo", Anchor: bpfx.AfterProgram(xdp.Program)}, `anchor: program "xdp_test" is of type XDP`, nil},
 		{bpfx.TCX{Interface: "lo", Anchor: bpfx.ReplaceProgram(cls.Program)}, "the anchor isn't attached there", unix.ENOENT},

@@ -55,7 +55,8 @@ type Result struct {
 	Data []byte
 	// Context is the context that the program left behind, in the kernel's
 	// layout; the UnmarshalBinary methods of the context types read it. It is
-	// nil if there was none to begin with, and for raw tracepoints.
+	// nil if there was none to begin with, and for live frames, raw tracepoint
+	// and netfilter programs.
 	Context []byte
 	// Duration is how long one run took on average. 0 for the types that the
 	// kernel doesn't time: raw tracepoint, syscall and tracing programs.

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"golang.org/x/sys/unix"
 
 	"github.com/bpfx/go/internal/sys"
@@ -89,19 +91,41 @@ func run(p *ebpf.Program, in *RunInput, res *Result) error {
 	return nil
 }
 
+// What flow dissector programs return (include/uapi/linux/bpf.h, enum
+// bpf_ret_code).
+const (
+	flowOK   = 0
+	flowDrop = 2
+)
+
 // flowVerdict returns what a flow dissector program returned. Before Linux 6.1
 // the kernel tells 1 if that was BPF_OK, and 0 if it was anything else, which
 // to the kernel was BPF_DROP (net/core/flow_dissector.c, bpf_flow_dissect).
 func flowVerdict(ret uint32) uint32 {
-	const ok, drop = 0, 2
 	switch {
+	case ret > 1 || tellsFlowVerdict():
+		return ret
 	case ret == 1:
-		return ok // no kernel gives another meaning to 1
-	case ret == 0 && thisMachine.before("6.1"):
-		return drop
+		return flowOK
 	}
-	return ret
+	return flowDrop
 }
+
+// tellsFlowVerdict reports whether the kernel tells what a flow dissector
+// returned. It asks the kernel, since distributions took the change over.
+var tellsFlowVerdict = sync.OnceValue(func() bool {
+	p, err := ebpf.NewProgram(FlowDissector{}.Spec(asm.Instructions{asm.Mov.Imm(asm.R0, flowDrop), asm.Return()}))
+	if err != nil {
+		return !thisMachine.before("6.1") // who may run a program may not be who loaded it
+	}
+	defer p.Close()
+	packet := make([]byte, ruleOf(ebpf.FlowDissector).minData)
+	attr := sys.TestRunAttr{ProgFD: uint32(p.FD()), DataSizeIn: uint32(len(packet)), DataIn: sys.Bytes(packet)}
+	if sys.TestRun(&attr) != nil {
+		return !thisMachine.before("6.1")
+	}
+	return attr.Retval == flowDrop
+})
 
 // grow makes room for output that did not fit, and reports whether it could.
 // need and needContext are the sizes that the kernel wrote, if it wrote any.

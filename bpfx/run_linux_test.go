@@ -3,7 +3,6 @@ package bpfx_test
 import (
 	"encoding/binary"
 	"errors"
-	"net/netip"
 	"os"
 	"os/signal"
 	"runtime"
@@ -159,43 +158,6 @@ func TestRunSkLookup(t *testing.T) {
 	_, err := p.Run(bpfx.RunInput{Context: bpfx.SKLookupContext{}})
 	if !errors.Is(err, unix.EAFNOSUPPORT) || !strings.Contains(err.Error(), "Family") {
 		t.Errorf("Run without a family = %v, want EAFNOSUPPORT that names Family", err)
-	}
-}
-
-func TestRunFlowDissector(t *testing.T) {
-	testutil.NeedRoot(t)
-	// Fill in what a dissector would: keys->addr_proto, ipv4_src and sport.
-	p := mustLoad(t, bpfx.FlowDissector{}.Spec(asm.Instructions{
-		asm.LoadMem(asm.R2, asm.R1, 144, asm.DWord), // skb->flow_keys
-		asm.StoreImm(asm.R2, 4, 0x0800, asm.Half),
-		asm.Mov.Imm(asm.R3, 0x0a000001),
-		asm.HostTo(asm.BE, asm.R3, asm.Word),
-		asm.StoreMem(asm.R2, 16, asm.R3, asm.Word),
-		asm.Mov.Imm(asm.R3, 12345),
-		asm.HostTo(asm.BE, asm.R3, asm.Half),
-		asm.StoreMem(asm.R2, 12, asm.R3, asm.Half),
-		asm.Mov.Imm(asm.R0, 0),
-		asm.Return(),
-	}))
-	res := mustRun(t, p, bpfx.RunInput{Data: frame(34)})
-	var keys bpfx.FlowKeys
-	if err := keys.UnmarshalBinary(res.Data); err != nil {
-		t.Fatal(err)
-	}
-	if src := netip.MustParseAddr("10.0.0.1"); len(res.Data) != 56 || keys.Src() != src || keys.SPort.Uint16() != 12345 || res.Verdict != "BPF_OK" {
-		t.Errorf("%d bytes, source %v:%d, %s; want 56, %v:12345, BPF_OK", len(res.Data), keys.Src(), keys.SPort.Uint16(), res.Verdict, src)
-	}
-}
-
-// TestRunFlowDissectorVerdict shows that verdicts are the same on all kernels,
-// though before 6.1 they only say whether it was BPF_OK.
-func TestRunFlowDissectorVerdict(t *testing.T) {
-	testutil.NeedRoot(t)
-	for n, want := range map[int32]string{0: "BPF_OK", 2: "BPF_DROP"} {
-		p := mustLoad(t, bpfx.FlowDissector{}.Spec(ret(n)))
-		if res := mustRun(t, p, bpfx.RunInput{Data: frame(34)}); res.Verdict != want || res.Return != uint32(n) {
-			t.Errorf("Run() = %+v, want %s", res, want)
-		}
 	}
 }
 

@@ -41,7 +41,8 @@ const (
 	// attached too.
 	SkSkbStreamParser
 	// SkSkbVerdict decides on each packet of a stream or datagram socket. It
-	// excludes the other two. Requires Linux 5.13.
+	// excludes a stream verdict, without which a stream parser never runs.
+	// Requires Linux 5.13.
 	SkSkbVerdict
 )
 

@@ -56,7 +56,7 @@ func attachSockmap(p *ebpf.Program, m *ebpf.Map, typ ebpf.AttachType) (*Attachme
 
 // attachSockmapDirect attaches p to m by BPF_PROG_ATTACH. The clones keep both
 // open until the program is detached, which the kernel does not do by itself.
-func attachSockmapDirect(p *ebpf.Program, m *ebpf.Map, typ ebpf.AttachType) (_ *Attachment, err error) {
+func attachSockmapDirect(p *ebpf.Program, m *ebpf.Map, typ ebpf.AttachType) (*Attachment, error) {
 	if ids, _ := queryHolders(m.FD(), typ); len(ids) > 0 {
 		return nil, sockmapTaken(m, typ, unix.EBUSY)
 	}
@@ -90,17 +90,16 @@ func sockmapTaken(m *ebpf.Map, typ ebpf.AttachType, err error) error {
 	if ids, seen := queryHolders(m.FD(), typ); len(ids) > 0 {
 		return taken(err, "the map has a program there already", ids, remedy, seen)
 	}
-	excludes := []ebpf.AttachType{ebpf.AttachSkSKBVerdict}
-	switch typ {
-	case ebpf.AttachSkSKBVerdict:
-		excludes = []ebpf.AttachType{ebpf.AttachSkSKBStreamVerdict, ebpf.AttachSkSKBStreamParser}
-	case ebpf.AttachSkMsgVerdict:
-		excludes = nil
+	// net/core/sock_map.c, sock_map_prog_link_lookup
+	other, excludes := map[ebpf.AttachType]ebpf.AttachType{
+		ebpf.AttachSkSKBVerdict:       ebpf.AttachSkSKBStreamVerdict,
+		ebpf.AttachSkSKBStreamVerdict: ebpf.AttachSkSKBVerdict,
+	}[typ]
+	if !excludes {
+		return err
 	}
-	for _, other := range excludes {
-		if ids, seen := queryHolders(m.FD(), other); len(ids) > 0 {
-			return taken(err, fmt.Sprintf("the map has a program of another kind (%v), which excludes it", other), ids, "close the attachment that holds it", seen)
-		}
+	if ids, seen := queryHolders(m.FD(), other); len(ids) > 0 {
+		return taken(err, fmt.Sprintf("the map has a program of another kind (%v), which excludes it", other), ids, "close the attachment that holds it", seen)
 	}
 	return err
 }

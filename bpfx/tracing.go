@@ -16,8 +16,8 @@ import (
 // can be attached only once.
 type Fentry struct {
 	// Func is a function of the kernel or of a module. For Attach it may be
-	// empty; if it is set, a program that was loaded for another function is
-	// refused.
+	// empty; if it is set, a program that was loaded for another function of
+	// the kernel is refused where the kernel tells: Linux 5.13, CAP_SYS_ADMIN.
 	Func string
 	// Cookie is what bpf_get_attach_cookie returns. Requires Linux 6.0
 	// unless it is 0.
@@ -38,8 +38,7 @@ func (h Fentry) Spec(insns asm.Instructions) *ebpf.ProgramSpec {
 // too.
 type Fexit struct {
 	// Func is a function of the kernel or of a module. For Attach it may be
-	// empty; if it is set, a program that was loaded for another function is
-	// refused.
+	// empty; see [Fentry].
 	Func string
 	// Cookie is what bpf_get_attach_cookie returns. Requires Linux 6.0
 	// unless it is 0.

@@ -57,8 +57,8 @@ func tracingAttachment(l link.Link, err error, typ ebpf.AttachType, fn string) (
 }
 
 // checkTarget returns an error if l attached a program elsewhere than to typ
-// and fn. What the kernel doesn't tell (before Linux 5.13: the function) is
-// taken for right.
+// and fn. What the kernel doesn't tell (before Linux 5.13, and without
+// CAP_SYS_ADMIN: the function) is taken for right.
 func checkTarget(l link.Link, typ ebpf.AttachType, fn string) error {
 	info, err := l.Info()
 	if err != nil {
@@ -74,20 +74,30 @@ func checkTarget(l link.Link, typ ebpf.AttachType, fn string) error {
 	if got := ebpf.AttachType(t.AttachType); got != typ {
 		return fmt.Errorf("the program was loaded for %v, not for %v", got, typ)
 	}
-	if fn == "" || t.TargetBtfId == 0 {
+	if fn == "" || t.TargetBtfId == 0 || !isKernelBTF(t.TargetObjectId) {
 		return nil
 	}
 	kernel, err := kbtf.Shared.Cache().Kernel()
 	if err != nil {
 		return nil // nothing to compare with
 	}
-	// The id of a module's function, or of a program's, is not in the
-	// kernel's own BTF, or not that of a function.
 	target, _ := kernel.TypeByID(t.TargetBtfId)
 	if f, ok := target.(*btf.Func); ok && f.Name != fn {
 		return fmt.Errorf("the program was loaded for function %q, not for %q", f.Name, fn)
 	}
 	return nil
+}
+
+// isKernelBTF reports whether id is known to be of the kernel's own BTF, and not
+// of a module's or of a program.
+func isKernelBTF(id uint32) bool {
+	h, err := btf.NewHandleFromID(btf.ID(id))
+	if err != nil {
+		return false // no such BTF, or not permitted
+	}
+	defer h.Close() // only asked
+	info, err := h.Info()
+	return err == nil && info.IsVmlinux()
 }
 
 // checkTracepoint is checkTarget for a program that was attached to the

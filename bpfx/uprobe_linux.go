@@ -29,6 +29,9 @@ func (h Uprobe) attach(p *ebpf.Program, probe uprobeFunc) (*Attachment, error) {
 	if h.PID < 0 {
 		return nil, fmt.Errorf("PID %d is negative; 0 means all processes", h.PID)
 	}
+	if err := checkFile(h.Path); err != nil {
+		return nil, err
+	}
 	exe, err := link.OpenExecutable(h.Path)
 	if err != nil {
 		return nil, err

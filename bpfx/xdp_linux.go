@@ -3,6 +3,8 @@ package bpfx
 import (
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -58,7 +60,11 @@ func interfaceIndex(name string, index int) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("interface %q: names have 1 to 15 bytes: %w", name, err)
 	}
-	if err := unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, req); err != nil {
+	err = unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, req)
+	if err == nil && strings.Contains(name, ":") {
+		err = unix.ENODEV // the kernel only looks at what is before (net/core/dev_ioctl.c)
+	}
+	if err != nil {
 		return 0, fmt.Errorf("interface %q: %w", name, err)
 	}
 	if got := int(req.Uint32()); index != 0 && got != index {
@@ -69,6 +75,9 @@ func interfaceIndex(name string, index int) (int, error) {
 
 // interfaceExists returns an error wrapping ENODEV unless the interface exists.
 func interfaceExists(fd, index int) error {
+	if index < 1 || index > math.MaxInt32 { // the kernel would look at half of it
+		return fmt.Errorf("interface with index %d: %w", index, unix.ENODEV)
+	}
 	// A name is required to make an Ifreq. The kernel only reads the index.
 	req, err := unix.NewIfreq("?")
 	if err != nil {

@@ -33,7 +33,33 @@ func Enter() error {
 
 // Do calls fn in a network namespace of its own and waits for it. fn runs on
 // a goroutine of its own, so it must not call testing's FailNow or Skip.
-func Do(fn func() error) error {
+func Do(fn func() error) error { return away(Enter, fn) }
+
+// In calls fn in a network namespace that is open and waits for it. Unless the
+// calling thread is there, fn runs on a goroutine of its own, as with [Do], and
+// it requires CAP_SYS_ADMIN.
+func In(ns *os.File, fn func() error) error {
+	runtime.LockOSThread() // so that fn runs where the calling thread is
+	defer runtime.UnlockOSThread()
+	there, err := ns.Stat()
+	if err != nil {
+		return err
+	}
+	here, err := os.Stat(current)
+	if err != nil {
+		return err
+	}
+	if os.SameFile(here, there) {
+		return fn()
+	}
+	return away(func() error {
+		return os.NewSyscallError("setns", unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET))
+	}, fn)
+}
+
+// away calls fn on a goroutine of its own, after enter moved it to another
+// namespace. If that failed without moving it, enter has no lock on its thread.
+func away(enter, fn func() error) error {
 	err := make(chan error, 1)
 	go func() {
 		result := errors.New("function ended by runtime.Goexit")
@@ -44,10 +70,10 @@ func Do(fn func() error) error {
 		runtime.LockOSThread()
 		if unix.Gettid() == unix.Getpid() {
 			defer runtime.UnlockOSThread()
-			result = Do(fn)
+			result = away(enter, fn)
 			return
 		}
-		if e := Enter(); e != nil {
+		if e := enter(); e != nil {
 			runtime.UnlockOSThread()
 			result = e
 			return
@@ -57,10 +83,11 @@ func Do(fn func() error) error {
 	return <-err
 }
 
+// current is the network namespace of the calling thread.
+const current = "/proc/thread-self/ns/net"
+
 // Current opens the network namespace of the calling thread.
-func Current() (*os.File, error) {
-	return os.Open("/proc/thread-self/ns/net")
-}
+func Current() (*os.File, error) { return os.Open(current) }
 
 // LoopbackUp sets lo up in the namespace of the calling thread.
 func LoopbackUp() error {

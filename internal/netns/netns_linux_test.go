@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/bpfx/go/internal/netns"
 	"github.com/bpfx/go/internal/testutil"
 )
@@ -48,6 +50,52 @@ func TestDo(t *testing.T) {
 	}
 	if got := namespace(t); got != before {
 		t.Errorf("the caller is in %s, was in %s", got, before)
+	}
+}
+
+// TestIn goes back and forth between two namespaces.
+func TestIn(t *testing.T) {
+	testutil.NeedRoot(t)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before := namespace(t)
+	home, err := netns.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer home.Close()
+	thread := unix.Gettid()
+	if err := netns.In(home, func() error {
+		if got := unix.Gettid(); got != thread {
+			t.Errorf("In the caller's namespace: fn runs on thread %d, want the caller's, %d", got, thread)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+	err = netns.Do(func() error {
+		inside := namespace(t)
+		err := netns.In(home, func() error {
+			if got := namespace(t); got != before {
+				t.Errorf("fn runs in %s, want %s", got, before)
+			}
+			return nil
+		})
+		if got := namespace(t); got != inside {
+			t.Errorf("the caller is in %s, was in %s", got, inside)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := netns.In(file, func() error { t.Error("called"); return nil }); !errors.Is(err, unix.EINVAL) {
+		t.Errorf("In what is no namespace = %v, want EINVAL", err)
 	}
 }
 
