@@ -51,11 +51,13 @@ func (m *machine) noTracefs() *finding {
 	}
 }
 
+// vmlinuxBTF is the kernel's BTF.
+const vmlinuxBTF = "/sys/kernel/btf/vmlinux"
+
 // noBTF is the cause of what fails without the kernel's BTF, nil if the kernel
 // has it.
 func (m *machine) noBTF() *finding {
-	const file = "/sys/kernel/btf/vmlinux"
-	if !m.exists("/sys/kernel") || m.exists(file) {
+	if !m.exists("/sys/kernel") || m.exists(vmlinuxBTF) {
 		return nil
 	}
 	if option, where := m.lacksOption([]string{"CONFIG_DEBUG_INFO_BTF"}); option != "" {
@@ -63,7 +65,7 @@ func (m *machine) noBTF() *finding {
 	}
 	return &finding{
 		why:      "this kernel has no BTF",
-		evidence: []string{file + " doesn't exist"},
+		evidence: []string{vmlinuxBTF + " doesn't exist"},
 		remedy:   "use a kernel that was built with CONFIG_DEBUG_INFO_BTF, or give its BTF with the load options",
 	}
 }
