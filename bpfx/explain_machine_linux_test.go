@@ -14,6 +14,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 
+	"github.com/bpfx/go/internal/mounts"
 	"github.com/bpfx/go/internal/nearest"
 )
 
@@ -75,8 +76,8 @@ var sound = fake{
 	"/proc/sys/kernel/osrelease":                 "6.12.1-amd64\n",
 	"/proc/sys/kernel/unprivileged_bpf_disabled": "2\n",
 	"/proc/sys/kernel/perf_event_paranoid":       "2\n",
-	"/proc/thread-self/mounts": "sysfs /sys sysfs rw 0 0\ntracefs /sys/kernel/tracing tracefs rw 0 0\n" +
-		"bpf /sys/fs/bpf bpf rw 0 0\ndebugfs /sys/kernel/debug debugfs rw 0 0\n",
+	mounts.File: "1 0 0:1 / /sys rw - sysfs sysfs rw\n2 1 0:2 / /sys/kernel/tracing rw - tracefs tracefs rw\n" +
+		"3 1 0:3 / /sys/fs/bpf rw - bpf bpf rw\n4 1 0:4 / /sys/kernel/debug rw - debugfs debugfs rw\n",
 	"/proc/config.gz": "CONFIG_KPROBES=y\nCONFIG_KPROBE_EVENTS=y\nCONFIG_BPF_EVENTS=y\nCONFIG_UPROBES=y\nCONFIG_UPROBE_EVENTS=y\n" +
 		"CONFIG_DEBUG_INFO_BTF=y\nCONFIG_NETKIT=m\nCONFIG_NET_XGRESS=y\nCONFIG_BPF_LSM=y\nCONFIG_FTRACE_SYSCALLS=y\nCONFIG_TRACEPOINTS=y\n" +
 		"CONFIG_CGROUP_BPF=y\nCONFIG_NETFILTER_BPF_LINK=y\nCONFIG_BPF_SYSCALL=y\nCONFIG_NET=y\n",
@@ -124,6 +125,7 @@ func TestCauses(t *testing.T) {
 	older := sound.with("/proc/sys/kernel/osrelease", "5.4.0\n")
 	open := sound.with("/proc/sys/kernel/unprivileged_bpf_disabled", "0\n")
 	blind := sound.with("/proc/config.gz", "")
+	const sysOnly = "1 0 0:1 / /sys rw - sysfs sysfs rw\n"
 	paranoid := sound.with(paranoidFile, "3\n")
 	limited := everything
 	limited.memlock = 65536
@@ -299,9 +301,11 @@ func TestCauses(t *testing.T) {
 		{"event, other errno", sound, event("sched", "nope", unix.EBUSY), ""},
 		{"events unknown", sound.with("/sys/kernel/tracing/available_events", ""), event("sched", "nope", enoent), ""},
 		{"events locked", locked.with("/sys/kernel/tracing/available_events", ""), event("sched", "nope", enoent), "which forbids tracefs"},
-		{"no tracefs", sound.with("/proc/thread-self/mounts", "sysfs /sys sysfs rw 0 0\n"), event("sched", "nope", errors.New("neither")), "tracefs is not mounted"},
+		{"no tracefs", sound.with(mounts.File, sysOnly), event("sched", "nope", errors.New("neither")), "tracefs is not mounted"},
+		{"a part of tracefs", sound.with(mounts.File, sysOnly+"2 1 0:2 /events /sys/kernel/tracing rw - tracefs tracefs rw\n"), event("sched", "nope", errors.New("neither")), "tracefs is not mounted"},
+		{"tracefs in debugfs", sound.with(mounts.File, sysOnly+"2 1 0:2 / /debug rw - debugfs debugfs rw\n", "/debug/tracing/available_events", "sched:nopf\n"), event("sched", "nope", enoent), "(nearest: sched/nopf)"},
 		{"tracefs, other error", sound, event("sched", "nope", errors.New("neither")), ""},
-		{"mounts unknown", sound.with("/proc/thread-self/mounts", ""), event("sched", "nope", errors.New("neither")), ""},
+		{"mounts unknown", sound.with(mounts.File, ""), event("sched", "nope", errors.New("neither")), ""},
 		{"syscalls, not built", sound.without("CONFIG_FTRACE_SYSCALLS").with("/sys/kernel/tracing/available_events", "sched:x\n"), event("syscalls", "sys_enter_read", enoent), "CONFIG_FTRACE_SYSCALLS"},
 		{"syscalls, built", sound, event("syscalls", "sys_enter_read", enoent), "no such tracepoint"},
 		{"raw", sound, raw("sched_process_forc"), "no such tracepoint (nearest: sched_process_fork)"},
@@ -331,7 +335,7 @@ func TestCauses(t *testing.T) {
 		{"tp_btf", sound, target(ebpf.Tracing, ebpf.AttachTraceRawTp, "sched_process_forc", ebpf.ErrNotSupported), "(nearest: sched_process_fork)"},
 		{"other type", sound, target(ebpf.StructOps, ebpf.AttachStructOps, "x:y", ebpf.ErrNotSupported), ""},
 		// pins
-		{"no bpffs", sound.with("/proc/thread-self/mounts", "sysfs /sys sysfs rw 0 0\n"), func(m *machine) *finding { return m.noBPFFS() }, "no bpf filesystem is mounted"},
+		{"no bpffs", sound.with(mounts.File, sysOnly), func(m *machine) *finding { return m.noBPFFS() }, "no bpf filesystem is mounted"},
 		{"elsewhere", sound, func(m *machine) *finding { return m.noBPFFS() }, "that is on another filesystem than bpf"},
 		{"bpffs unknown", fake{}, func(m *machine) *finding { return m.noBPFFS() }, ""},
 	} {
