@@ -40,10 +40,11 @@ type AttachOptions struct {
 	Netfilter *Netfilter
 
 	// Hooks has places by program name, to use instead of what the section
-	// name says. What a hook leaves empty and can't do without, such as an
-	// interface, is taken from the fields above or the section name. A hook
-	// that has a method Spec, as all of this package have, also decides the
-	// type and the target that the program is loaded for.
+	// name says. An interface, cgroup, map or target that a hook leaves empty
+	// is taken from the fields above, and the name that a hook by BTF is for,
+	// such as Fentry, from the section name. A hook that has a method Spec, as
+	// all of this package have, also decides the type and the target that the
+	// program is loaded for.
 	Hooks map[string]Hook
 	// Maps has the names of sockmaps or sockhashes of the object by program
 	// name, to use instead of Map.

@@ -38,6 +38,9 @@ func LoadCollection(spec *ebpf.CollectionSpec, opts *ebpf.CollectionOptions) (*C
 	if spec == nil {
 		return nil, errors.New("load collection: nil spec")
 	}
+	if what := nilPart(spec); what != "" {
+		return nil, fmt.Errorf("load collection: nil spec of %s", what)
+	}
 	if opts == nil {
 		opts = &ebpf.CollectionOptions{}
 	}
@@ -56,6 +59,27 @@ func LoadCollection(spec *ebpf.CollectionSpec, opts *ebpf.CollectionOptions) (*C
 		c.Programs[name] = Wrap(p)
 	}
 	return c, nil
+}
+
+// nilPart returns the first part of spec that is nil, which cilium/ebpf relies
+// on not to be, "" if there is none.
+func nilPart(spec *ebpf.CollectionSpec) string {
+	for _, name := range sortedKeys(spec.Programs) {
+		if spec.Programs[name] == nil {
+			return fmt.Sprintf("program %q", name)
+		}
+	}
+	for _, name := range sortedKeys(spec.Maps) {
+		if spec.Maps[name] == nil {
+			return fmt.Sprintf("map %q", name)
+		}
+	}
+	for _, name := range sortedKeys(spec.Variables) {
+		if spec.Variables[name] == nil {
+			return fmt.Sprintf("variable %q", name)
+		}
+	}
+	return ""
 }
 
 // Close closes all programs, and thereby detaches them, and then all maps.

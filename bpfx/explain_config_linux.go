@@ -11,30 +11,23 @@ const lsmFile = "/sys/kernel/security/lsm"
 // lacks returns why this kernel doesn't have what r is about, by the name
 // what, after it was seen not to; nil if that can't be told.
 func (m *machine) lacks(r *requirement, what string) *finding {
-	if r == nil {
+	switch {
+	case r == nil:
 		return nil
+	case r.since != "" && m.before(r.since): // it may not even have had the option
+		return &finding{
+			why:      fmt.Sprintf("this kernel has no %s, which came with Linux %s", what, r.since),
+			evidence: []string{"/proc/sys/kernel/osrelease: " + m.release()},
+			remedy:   "use Linux " + r.since + " or newer",
+		}
 	}
 	if option, where := m.lacksOption(r.configs); option != "" {
 		return withoutOption(option, where)
 	}
 	if r.btf {
-		if f := m.noBTF(); f != nil {
-			return f
-		}
+		return m.noBTF()
 	}
-	if r.lsm {
-		if f := m.noBPFLSM(); f != nil {
-			return f
-		}
-	}
-	if r.since == "" || !m.before(r.since) {
-		return nil
-	}
-	return &finding{
-		why:      fmt.Sprintf("this kernel has no %s, which came with Linux %s", what, r.since),
-		evidence: []string{"/proc/sys/kernel/osrelease: " + m.release()},
-		remedy:   "use Linux " + r.since + " or newer",
-	}
+	return nil
 }
 
 // noBPFLSM is the cause of LSM programs that never run, nil if they do or there

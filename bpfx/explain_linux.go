@@ -14,14 +14,14 @@ import (
 // platformCause explains nothing here: each error of Linux has its own cause.
 func platformCause(error) *finding { return nil }
 
-// attachFailed explains an error of attaching a program of a type to a kind of
-// hook, as far as the hook itself hasn't.
-func (m *machine) attachFailed(p *privileges, typ ebpf.ProgramType, kind string, err error) *finding {
+// attachFailed explains an error of attaching to a kind of hook, as far as the
+// hook itself hasn't.
+func (m *machine) attachFailed(p *privileges, kind string, err error) *finding {
 	if errorsIsAny(err, unix.EPERM, unix.EACCES) {
 		if p == nil {
 			return nil
 		}
-		return m.attachNotPermitted(*p, typ, kind, err)
+		return m.attachNotPermitted(*p, kind, err)
 	}
 	r := requirementOfHook(kind)
 	if r == nil {
@@ -48,20 +48,26 @@ func explainAttach(p *ebpf.Program, h Hook, err error) error {
 	var privs *privileges
 	if errorsIsAny(err, unix.EPERM, unix.EACCES) {
 		if now, known := currentPrivileges(); known {
+			now.askAround(p.FD())
 			privs = &now
 		}
 	}
-	typ := p.Type()
 	return later(err, func() *finding {
 		kind, _, _ := strings.Cut(h.String(), " ")
-		return thisMachine.attachFailed(privs, typ, kind, err)
+		return thisMachine.attachFailed(privs, kind, err)
 	})
 }
 
 // isOurs reports whether this package knows what h does when it attaches.
 func isOurs(h Hook) bool {
+	if _, ok := h.(*hookFunc); ok {
+		return false
+	}
 	t := reflect.TypeOf(h)
-	return t.PkgPath() == reflect.TypeFor[XDP]().PkgPath() // "" for *hookFunc, a pointer
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.PkgPath() == reflect.TypeFor[XDP]().PkgPath()
 }
 
 // explainPin returns err of a pin outside a bpf filesystem with its cause.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 
 	"github.com/bpfx/go/bpfx"
@@ -164,6 +165,10 @@ func TestExplainVerifier(t *testing.T) {
 			"invalid access to packet, off=0 size=1", "instruction 1: r0 = *(u8 *)(r2 +0)"},
 		{"unreachable", append(ret(0), ret(0)...), "the verifier rejects it: unreachable insn 2", ""},
 		{"loop", asm.Instructions{asm.Mov.Imm(asm.R0, 0).WithSymbol("a"), asm.Ja.Label("a")}, "infinite loop detected at insn 0", "instruction 1: goto pc-2"},
+		{"no relocation", asm.Instructions{asm.BuiltinFunc(btf.COREBadRelocationSentinel).Call(), asm.Return()},
+			"a CO-RE relocation found no match in the kernel's types (at 0: call unknown#195896080)", "invalid func unknown#195896080"},
+		{"neither helper nor relocation", asm.Instructions{asm.BuiltinFunc(btf.COREBadRelocationSentinel + 1).Call(), asm.Return()},
+			"the verifier rejects it: invalid func unknown#195896081", ""},
 		{"helper", asm.Instructions{asm.FnProbeRead.Call(), asm.Return()}, "bpf_probe_read#4", "instruction 0: call bpf_probe_read#4"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -112,7 +112,11 @@ func loadNothing(spec *ebpf.ProgramSpec) error {
 // known which of several programs that was.
 func explainRejection(spec *ebpf.ProgramSpec, log []string, err error) error {
 	r := readLog(log)
-	if number, ok := strings.CutPrefix(r.message, "invalid func unknown#"); ok && spec != nil {
+	number, unknown := strings.CutPrefix(r.message, "invalid func unknown#")
+	if unknown && number == strconv.Itoa(btf.COREBadRelocationSentinel) {
+		return because(err, badRelocation(r))
+	}
+	if unknown && spec != nil {
 		// kernel/bpf/verifier.c, check_helper_call: beyond the last helper.
 		if f := unknownHelper(number, r); f != nil {
 			return because(fmt.Errorf("%w: %w", ebpf.ErrNotSupported, err), *f)
@@ -130,12 +134,23 @@ func explainRejection(spec *ebpf.ProgramSpec, log []string, err error) error {
 	})
 }
 
+// badRelocation explains the call that cilium/ebpf puts in place of what a
+// CO-RE relocation couldn't be made for. The verifier only minds if the program
+// gets there.
+func badRelocation(r rejection) finding {
+	f := *r.finding()
+	f.why = "a CO-RE relocation found no match in the kernel's types (at " + r.instruction + ")"
+	f.evidence = append([]string{"the verifier: " + r.message}, f.evidence...)
+	f.remedy = "do without on this kernel: ask bpf_core_type_exists, bpf_core_field_exists or bpf_core_enum_value_exists first"
+	return f
+}
+
 // unknownHelper explains the call of a helper that the kernel doesn't have, nil
 // if the number is none of a helper.
 func unknownHelper(number string, r rejection) *finding {
 	n, err := strconv.Atoi(number)
 	if err != nil || n <= 0 || n > int(asm.FnCgrpStorageDelete) {
-		return nil // poison of a CO-RE relocation, or nonsense
+		return nil
 	}
 	f := r.finding()
 	name := helperName(n)

@@ -2,39 +2,26 @@ package bpfx
 
 import (
 	"path"
-	"slices"
-	"strings"
-)
 
-// mounted returns where a filesystem of one of these types is mounted, "" if
-// nowhere. known is false if the mounts can't be read.
-func (m *machine) mounted(types ...string) (dir string, known bool) {
-	mounts, ok := m.read("/proc/thread-self/mounts")
-	if !ok {
-		return "", false
-	}
-	for line := range strings.Lines(mounts) {
-		if f := strings.Fields(line); len(f) > 2 {
-			if slices.Contains(types, f[2]) {
-				return f[1], true
-			}
-		}
-	}
-	return "", true
-}
+	"github.com/bpfx/go/internal/mounts"
+)
 
 // tracefs returns the directory of tracefs, "" if it isn't mounted. known is
 // false if that can't be found out.
 func (m *machine) tracefs() (dir string, known bool) {
-	if dir, known = m.mounted("tracefs"); dir != "" || !known {
-		return dir, known
+	list, err := mounts.Read(m.root)
+	if err != nil {
+		return "", false
 	}
-	debugfs, _ := m.mounted("debugfs")
-	if debugfs == "" {
-		return "", true
+	for _, mount := range list {
+		if mount.Type == "tracefs" && mount.Root == "/" {
+			return mount.Dir, true
+		}
 	}
-	if dir = path.Join(debugfs, "tracing"); m.exists(dir) {
-		return dir, true
+	for _, mount := range list { // as kernels before 4.1 had it
+		if dir = path.Join(mount.Dir, "tracing"); mount.Type == "debugfs" && mount.Root == "/" && m.exists(dir) {
+			return dir, true
+		}
 	}
 	return "", true
 }
@@ -46,16 +33,18 @@ func (m *machine) noTracefs() *finding {
 	}
 	return &finding{
 		why:      "tracefs is not mounted",
-		evidence: []string{"/proc/thread-self/mounts lists no tracefs"},
+		evidence: []string{mounts.File + " lists no tracefs"},
 		remedy:   "mount -t tracefs tracefs /sys/kernel/tracing, and start this process again: it remembers",
 	}
 }
 
+// vmlinuxBTF is the kernel's BTF.
+const vmlinuxBTF = "/sys/kernel/btf/vmlinux"
+
 // noBTF is the cause of what fails without the kernel's BTF, nil if the kernel
 // has it.
 func (m *machine) noBTF() *finding {
-	const file = "/sys/kernel/btf/vmlinux"
-	if !m.exists("/sys/kernel") || m.exists(file) {
+	if !m.exists("/sys/kernel") || m.exists(vmlinuxBTF) {
 		return nil
 	}
 	if option, where := m.lacksOption([]string{"CONFIG_DEBUG_INFO_BTF"}); option != "" {
@@ -63,7 +52,7 @@ func (m *machine) noBTF() *finding {
 	}
 	return &finding{
 		why:      "this kernel has no BTF",
-		evidence: []string{file + " doesn't exist"},
+		evidence: []string{vmlinuxBTF + " doesn't exist"},
 		remedy:   "use a kernel that was built with CONFIG_DEBUG_INFO_BTF, or give its BTF with the load options",
 	}
 }
@@ -71,20 +60,20 @@ func (m *machine) noBTF() *finding {
 // noBPFFS is the cause of a pin that isn't on a bpf filesystem, nil if there is
 // no telling.
 func (m *machine) noBPFFS() *finding {
-	dir, known := m.mounted("bpf")
+	dir, err := mounts.Of(m.root, "bpf")
 	switch {
-	case !known:
+	case err != nil:
 		return nil
 	case dir == "":
 		return &finding{
 			why:      "no bpf filesystem is mounted",
-			evidence: []string{"/proc/thread-self/mounts lists none"},
+			evidence: []string{mounts.File + " lists none"},
 			remedy:   "mount -t bpf bpf /sys/fs/bpf",
 		}
 	}
 	return &finding{
 		why:      "that is on another filesystem than bpf",
-		evidence: []string{"/proc/thread-self/mounts: a bpf filesystem is mounted at " + dir},
+		evidence: []string{mounts.File + ": a bpf filesystem is mounted at " + dir},
 		remedy:   "pin below " + dir,
 	}
 }

@@ -49,7 +49,7 @@ func (m *machine) kprobeFailed(symbol string, offset uint64, err error) *finding
 	if !errorsIsAny(err, os.ErrNotExist, unix.EINVAL, unix.EADDRNOTAVAIL, unix.ESRCH) {
 		return nil
 	}
-	f, l := m.noFunction(symbol)
+	f, l := m.noFunction(symbol, true)
 	switch {
 	case f != nil || l.matches == 0:
 		return f

@@ -2,6 +2,7 @@ package bpfx
 
 import (
 	"iter"
+	"runtime"
 	"strings"
 
 	"github.com/bpfx/go/internal/nearest"
@@ -15,13 +16,14 @@ type lookup struct {
 	functions int      // functions there are in all
 	matches   int      // functions of that name
 	name      string   // the name that matched: a system call's has a prefix
-	module    string   // the module that it is in, "" if it is in none
+	module    string   // the module that it is in, "" if one is in none
 	data      bool     // there is one of that name, but it isn't a function
 	nearest   []string // what is most like it, if nothing matched
 }
 
-// lookSymbol looks a function up in the lines of /proc/kallsyms.
-func lookSymbol(kallsyms iter.Seq[string], want string) lookup {
+// lookSymbol looks a function up in the lines of /proc/kallsyms. With syscalls,
+// it also knows system calls by their names without prefix, as kprobes do.
+func lookSymbol(kallsyms iter.Seq[string], want string, syscalls bool) lookup {
 	var l lookup
 	near := nearest.New(want)
 	for line := range kallsyms {
@@ -31,11 +33,13 @@ func lookSymbol(kallsyms iter.Seq[string], want string) lookup {
 		}
 		plain := syscallName(name)
 		isFunction := isFunction(kind)
-		match := name == want || plain == want
+		match := name == want || syscalls && plain == want
 		switch {
 		case match && isFunction:
-			l.matches++
-			l.name, l.module = strings.Clone(name), moduleOf(line)
+			if l.matches++; l.matches == 1 || l.module != "" {
+				l.module = moduleOf(line)
+			}
+			l.name = strings.Clone(name)
 		case match:
 			l.data = true
 		case isFunction && !strings.HasPrefix(name, "__pfx_"): // padding before functions
@@ -74,24 +78,26 @@ func moduleOf(line string) string {
 	return strings.Clone(module)
 }
 
-// syscallName returns the name of a system call's function without the prefix
-// that it has on this architecture: sys_read for __x64_sys_read. Other names
-// are returned as they are.
+// syscallPrefix is what the names of system calls' functions start with on this
+// architecture (arch/*/include/asm/syscall_wrapper.h). Those of others may be
+// there too, for their processes.
+var syscallPrefix = map[string]string{
+	"386": "__ia32_", "amd64": "__x64_", "arm64": "__arm64_", "riscv64": "__riscv_", "s390x": "__s390x_",
+}[runtime.GOARCH]
+
+// syscallName returns the name of a system call's function without its prefix:
+// sys_read for __x64_sys_read. Other names are returned as they are.
 func syscallName(name string) string {
-	arch, ok := strings.CutPrefix(name, "__")
-	if !ok {
-		return name
-	}
-	if i := strings.IndexByte(arch, '_'); i > 0 && strings.HasPrefix(arch[i+1:], "sys_") {
-		return arch[i+1:]
+	if plain, ok := strings.CutPrefix(name, syscallPrefix); ok && strings.HasPrefix(plain, "sys_") {
+		return plain
 	}
 	return name
 }
 
 // noFunction explains that there is no function of a name, nil if there is one
-// or the symbols can't be read.
-func (m *machine) noFunction(want string) (*finding, lookup) {
-	l := lookSymbol(m.lines(symbolsFile), want)
+// or the symbols can't be read. syscalls is as for lookSymbol.
+func (m *machine) noFunction(want string, syscalls bool) (*finding, lookup) {
+	l := lookSymbol(m.lines(symbolsFile), want, syscalls)
 	if l.functions == 0 || l.matches > 0 {
 		return nil, l
 	}

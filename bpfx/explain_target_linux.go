@@ -3,11 +3,14 @@ package bpfx
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 
+	kbtf "github.com/bpfx/go/internal/btf"
 	"github.com/bpfx/go/internal/nearest"
 )
 
@@ -27,7 +30,7 @@ func (m *machine) noTarget(spec *ebpf.ProgramSpec, err error) *finding {
 	case "lsm", "lsm_cgroup":
 		f = m.noneWithPrefix("bpf_lsm_", spec.AttachTo, "LSM hook", r)
 	case "iter":
-		f = m.noneWithPrefix("bpf_iter_", spec.AttachTo, "iterator", r)
+		f = m.noIterator(spec.AttachTo, r)
 	case "tp_btf":
 		f = m.noneWithPrefix("__traceiter_", spec.AttachTo, "tracepoint", r)
 	case "fentry", "fexit", "fmod_ret":
@@ -41,24 +44,21 @@ func (m *machine) noTarget(spec *ebpf.ProgramSpec, err error) *finding {
 
 // noTraceable explains that a program can't be loaded for a function.
 func (m *machine) noTraceable(want string, err error) *finding {
-	f, l := m.noFunction(want)
+	f, l := m.noFunction(want, false)
 	switch {
 	case f != nil || l.matches == 0:
 		return f
 	case errors.Is(err, btf.ErrMultipleMatches):
 		return l.ambiguous()
-	case l.name != want: // found as __x64_sys_read
-		return &finding{
-			why:      "no function of that name (nearest: " + l.name + ")",
-			evidence: []string{symbolsFile + " has " + l.name},
-			remedy:   "did you mean " + l.name + "?",
-		}
-	case l.module != "" && m.exists("/sys/kernel/btf/"+l.module):
-		return nil // the process may not be allowed to read it
 	}
-	where := "/sys/kernel/btf/vmlinux"
+	where := vmlinuxBTF
 	if l.module != "" {
 		where = "/sys/kernel/btf/" + l.module
+		if m.exists(where) {
+			return nil // it shares names with the kernel's
+		}
+	} else if names, ok := m.namesInBTF(want); !ok || slices.Contains(names, want) {
+		return nil
 	}
 	return &finding{
 		why:      "the kernel's BTF doesn't describe that function",
@@ -67,37 +67,73 @@ func (m *machine) noTraceable(want string, err error) *finding {
 	}
 }
 
+// namesInBTF returns the names in the kernel's BTF that start with prefix, of
+// whatever it describes. ok is false if they can't be read.
+func (m *machine) namesInBTF(prefix string) (names []string, ok bool) {
+	raw, err := fs.ReadFile(m.root, strings.TrimPrefix(vmlinuxBTF, "/"))
+	if err != nil {
+		return nil, false
+	}
+	names, err = kbtf.Names(raw, prefix)
+	return names, err == nil
+}
+
+// noIterator explains that the kernel has no iterator want: it names the
+// contexts of their programs bpf_iter__*. nil if it has it, or doesn't tell.
+func (m *machine) noIterator(want string, r *requirement) *finding {
+	const prefix = "bpf_iter__"
+	names, ok := m.namesInBTF(prefix)
+	if !ok {
+		return nil
+	}
+	for i := range names {
+		names[i] = strings.TrimPrefix(names[i], prefix)
+	}
+	return m.noneOf(names, want, "iterator", vmlinuxBTF, prefix, r)
+}
+
 // noneWithPrefix explains that the kernel has no function prefix+want, by
 // which it names things of a kind. nil if it has it, or doesn't tell.
 func (m *machine) noneWithPrefix(prefix, want, kind string, r *requirement) *finding {
-	near, all, known := nearest.New(want), 0, false
+	var names []string
+	known := false
 	for line := range m.lines(symbolsFile) {
 		known = true
 		_, name, _ := parseSymbol(line)
-		name, ok := strings.CutPrefix(name, prefix)
-		if !ok {
-			continue
+		if name, ok := strings.CutPrefix(name, prefix); ok {
+			names = append(names, strings.Clone(name))
 		}
-		if name == want {
-			return nil
-		}
-		all++
-		near.Add(name, name)
 	}
 	if !known {
 		return nil
 	}
-	if all == 0 {
+	return m.noneOf(names, want, kind, symbolsFile, prefix, r)
+}
+
+// noneOf explains that want isn't one of names, which are of a kind and from
+// file, with prefix before them; nil if it is.
+func (m *machine) noneOf(names []string, want, kind, file, prefix string, r *requirement) *finding {
+	switch {
+	case slices.Contains(names, want):
+		return nil
+	case len(names) == 0:
 		return m.lacks(r, kind+"s")
 	}
-	names := near.Names()
-	f := &finding{
-		why:      "no such " + kind + nearest.List(names),
-		evidence: []string{symbolsFile + ": none of " + number(all, kind) + " is " + want},
-		remedy:   "choose one of grep " + prefix + " " + symbolsFile,
+	near := nearest.New(want)
+	for _, name := range names {
+		near.Add(name, name)
 	}
-	if len(names) > 0 {
-		f.remedy = "did you mean " + names[0] + "?"
+	like := near.Names()
+	f := &finding{
+		why:      "no such " + kind + nearest.List(like),
+		evidence: []string{fmt.Sprintf("%s: none of %s %s* is %s%s", file, number(len(names), "name"), prefix, prefix, want)},
+		remedy:   "choose one of strings " + file + " | grep ^" + prefix,
+	}
+	if file == symbolsFile {
+		f.remedy = "choose one of grep " + prefix + " " + symbolsFile
+	}
+	if len(like) > 0 {
+		f.remedy = "did you mean " + like[0] + "?"
 	}
 	return f
 }

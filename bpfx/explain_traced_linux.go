@@ -98,7 +98,7 @@ func (m *machine) multiFailed(symbols []string, err error) *finding {
 	})
 	var f *finding
 	if missing != "" {
-		f, _ = m.noFunction(missing)
+		f, _ = m.noFunction(missing, false)
 	} else if missing, _ = m.firstUntraced(symbols); missing != "" {
 		f = m.notTraced(missing)
 	}

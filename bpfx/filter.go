@@ -89,8 +89,9 @@ func (f Filter) String() string {
 // neutral. An error says so too if a number is negative, CPUs is empty but not
 // nil, or spec is nil or has neither type nor instructions.
 //
-// Requires Linux 5.1, for device and sysctl programs 6.1. The program needs
-// no licence that is compatible with the GPL.
+// Requires Linux 5.1, for sock and sock_addr programs 5.7, for device and
+// sysctl programs 6.1. The program needs no licence that is compatible with
+// the GPL.
 func (f Filter) Apply(spec *ebpf.ProgramSpec) (*ebpf.ProgramSpec, error) {
 	if spec == nil {
 		return nil, errors.New("filter: nil program spec")

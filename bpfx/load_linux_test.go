@@ -303,8 +303,15 @@ func TestLoadELFDamaged(t *testing.T) {
 
 func TestLoadCollection(t *testing.T) {
 	testutil.NeedRoot(t)
-	if _, err := bpfx.LoadCollection(nil, nil); err == nil {
-		t.Error("LoadCollection(nil) = nil")
+	for want, spec := range map[string]*ebpf.CollectionSpec{
+		"nil spec":                 nil,
+		`nil spec of program "p"`:  {Programs: map[string]*ebpf.ProgramSpec{"p": nil}},
+		`nil spec of map "m"`:      {Maps: map[string]*ebpf.MapSpec{"m": nil}},
+		`nil spec of variable "v"`: {Variables: map[string]*ebpf.VariableSpec{"v": nil}},
+	} {
+		if _, err := bpfx.LoadCollection(spec, nil); err == nil || err.Error() != "load collection: "+want {
+			t.Errorf("LoadCollection() = %v, want %q", err, want)
+		}
 	}
 	spec, err := testprogs.LoadTestprogs()
 	if err != nil {

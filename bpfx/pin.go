@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/cilium/ebpf"
 )
@@ -55,8 +56,15 @@ func pinError(what, path string, err error) error {
 	if path == "" {
 		return fmt.Errorf("%s: empty path", what)
 	}
-	if !errors.Is(err, os.ErrNotExist) && !isBPFFS(path) {
+	if !errors.Is(err, os.ErrNotExist) && !isBPFFS(path) && !isHidden(path) {
 		return fmt.Errorf("%s: %s: %w", what, path, explainPin(ErrNotBPFFS))
 	}
 	return fmt.Errorf("%s: %s: %w", what, path, err)
+}
+
+// isHidden reports whether this process may not look into the directory that a
+// file is in: then it can't tell what filesystem that is on.
+func isHidden(path string) bool {
+	_, err := os.Stat(filepath.Dir(path))
+	return errors.Is(err, os.ErrPermission)
 }

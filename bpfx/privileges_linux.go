@@ -1,6 +1,7 @@
 package bpfx
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"sync"
@@ -8,6 +9,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/internal/sys"
 )
 
 // removeMemlock lifts RLIMIT_MEMLOCK once, on kernels that hold BPF memory
@@ -21,6 +24,8 @@ type privileges struct {
 	effective uint64 // capabilities, one bit each
 	userns    string // the user namespace that they are valid in, as in /proc/self/ns/user; "" if unknown
 	memlock   uint64 // RLIMIT_MEMLOCK in bytes
+	noBPF     bool   // bpf(2) refuses what takes no capability; of attaching only
+	noPerf    bool   // so does perf_event_open(2)
 }
 
 // currentPrivileges returns those of the calling thread. known is false if the
@@ -39,6 +44,22 @@ func currentPrivileges() (p privileges, known bool) {
 		p.memlock = limit.Cur
 	}
 	return p, true
+}
+
+// askAround has p know what the kernel refuses the calling thread although it
+// takes nothing but a descriptor of a program.
+func (p *privileges) askAround(prog int) {
+	_, err := sys.ProgID(prog)
+	p.noBPF = errors.Is(err, unix.EPERM)
+	attr := unix.PerfEventAttr{ // counts nothing
+		Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_DUMMY, Size: unix.PERF_ATTR_SIZE_VER1,
+		Bits: unix.PerfBitDisabled | unix.PerfBitExcludeKernel | unix.PerfBitExcludeHv,
+	}
+	fd, err := unix.PerfEventOpen(&attr, 0, -1, -1, unix.PERF_FLAG_FD_CLOEXEC)
+	if err == nil {
+		unix.Close(fd)
+	}
+	p.noPerf = errors.Is(err, unix.EACCES)
 }
 
 func (p privileges) has(capability int) bool { return p.effective&(1<<capability) != 0 }
@@ -84,7 +105,7 @@ func (p privileges) lacks(types []ebpf.ProgramType, old, unprivileged bool) []st
 			need(unix.CAP_NET_ADMIN, "CAP_NET_ADMIN")
 		}
 	}
-	if len(types) == 0 && !old { // maps
+	if len(types) == 0 && !old && !unprivileged { // maps
 		need(unix.CAP_BPF, "CAP_BPF")
 	}
 	return missing

@@ -22,9 +22,8 @@ type requirement struct {
 	since string
 	// configs are the options without any of which it can't work.
 	configs []string
-	// btf, tracefs and lsm say that it needs the kernel's BTF, tracefs, and
-	// "bpf" in /sys/kernel/security/lsm.
-	btf, tracefs, lsm bool
+	// btf says that it needs the kernel's BTF.
+	btf bool
 }
 
 // Options that several rows have.
@@ -54,7 +53,7 @@ var requirements = []requirement{
 	{kind: "uretprobe", since: "4.17", configs: uprobeConfigs},
 	{typ: ebpf.Kprobe, since: "4.1", configs: []string{"CONFIG_BPF_EVENTS"}},
 
-	{kind: "tracepoint", typ: ebpf.TracePoint, since: "4.7", configs: tracePoints, tracefs: true},
+	{kind: "tracepoint", typ: ebpf.TracePoint, since: "4.7", configs: tracePoints},
 	{kind: "raw_tracepoint", typ: ebpf.RawTracepoint, since: "4.17", configs: tracePoints},
 	{typ: ebpf.RawTracepointWritable, since: "5.2", configs: tracePoints},
 	{kind: "perf_event", typ: ebpf.PerfEvent, since: "4.9", configs: []string{"CONFIG_PERF_EVENTS", "CONFIG_BPF_EVENTS"}},
@@ -64,8 +63,8 @@ var requirements = []requirement{
 	{kind: "fmod_ret", typ: ebpf.Tracing, attach: []ebpf.AttachType{ebpf.AttachModifyReturn}, since: "5.7", configs: trampoline, btf: true},
 	{kind: "iter", typ: ebpf.Tracing, attach: []ebpf.AttachType{ebpf.AttachTraceIter}, since: "5.8", configs: []string{"CONFIG_DEBUG_INFO_BTF", "CONFIG_BPF_EVENTS"}, btf: true},
 	{kind: "freplace", typ: ebpf.Extension, since: "5.6", configs: []string{"CONFIG_DEBUG_INFO_BTF", "CONFIG_BPF_JIT"}},
-	{kind: "lsm_cgroup", typ: ebpf.LSM, attach: []ebpf.AttachType{ebpf.AttachLSMCgroup}, since: "6.0", configs: []string{"CONFIG_BPF_LSM", "CONFIG_CGROUP_BPF"}, btf: true, lsm: true},
-	{kind: "lsm", typ: ebpf.LSM, since: "5.7", configs: []string{"CONFIG_BPF_LSM"}, btf: true, lsm: true},
+	{kind: "lsm_cgroup", typ: ebpf.LSM, attach: []ebpf.AttachType{ebpf.AttachLSMCgroup}, since: "6.0", configs: []string{"CONFIG_BPF_LSM", "CONFIG_CGROUP_BPF"}, btf: true},
+	{kind: "lsm", typ: ebpf.LSM, since: "5.7", configs: []string{"CONFIG_BPF_LSM"}, btf: true},
 	{typ: ebpf.StructOps, since: "5.6", configs: []string{"CONFIG_BPF_JIT", "CONFIG_DEBUG_INFO_BTF"}, btf: true},
 
 	{kind: "xdp", typ: ebpf.XDP, since: "5.9", configs: []string{"CONFIG_NET"}},

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/cilium/ebpf"
 
 	"github.com/bpfx/go/bpfx"
+	"github.com/bpfx/go/internal/mounts"
 	"github.com/bpfx/go/internal/netns"
 )
 
@@ -119,14 +119,6 @@ func (b *bench) sockmap() (*ebpf.Map, error) {
 
 // mountPoint returns where a filesystem of a type is mounted, "" if nowhere.
 func mountPoint(fs string) string {
-	mounts, err := os.ReadFile("/proc/self/mounts")
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(mounts)) {
-		if f := strings.Fields(line); len(f) > 2 && f[2] == fs {
-			return f[1]
-		}
-	}
-	return ""
+	dir, _ := mounts.Of(os.DirFS("/"), fs)
+	return dir
 }

@@ -5,8 +5,12 @@ import (
 	"strings"
 )
 
-// maxDepth bounds how deep types are followed: damaged BTF may have cycles.
-const maxDepth = 32
+// Damaged BTF may have cycles, and functions of many functions of many more.
+const (
+	maxDepth    = 32      // how deep types are followed
+	maxDeclared = 1000    // of how many types a declaration is made
+	maxSize     = 1 << 30 // of a type, in bytes
+)
 
 // Resolve follows typedefs and qualifiers to the type behind them. ok is false
 // for void.
@@ -36,22 +40,20 @@ func (r *Raw) Sizeof(id uint32) (uint32, error) {
 		if err != nil || !ok {
 			return 0, err
 		}
+		size := uint32(0)
 		switch rec.Kind {
 		case KindArray:
-			elem, count := rec.Element()
-			id = elem
-			if n *= uint64(count); n > 1<<30 {
-				return 0, errBadBTF
-			}
+			id, size = rec.Element()
 		case KindPtr:
-			return uint32(8 * n), nil
+			size = 8
 		case KindInt, KindStruct, KindUnion, KindEnum, KindEnum64, KindFloat:
-			if n *= uint64(rec.Ref); n > 1<<30 {
-				return 0, errBadBTF
-			}
+			size = rec.Ref
+		}
+		if n *= uint64(size); n > maxSize {
+			return 0, errBadBTF
+		}
+		if rec.Kind != KindArray {
 			return uint32(n), nil
-		default:
-			return 0, nil
 		}
 	}
 	return 0, errBadBTF
@@ -60,18 +62,27 @@ func (r *Raw) Sizeof(id uint32) (uint32, error) {
 // Declare returns a C declaration of name with a type; "" for name gives the
 // type alone.
 func (r *Raw) Declare(id uint32, name string) (string, error) {
-	return r.declare(id, name, maxDepth)
+	d := declarer{Raw: r}
+	return d.declare(id, name)
 }
 
-func (r *Raw) declare(id uint32, name string, depth int) (string, error) {
+// declarer makes a declaration.
+type declarer struct {
+	*Raw
+	types, depth int // how many it is made of so far, and is inside of
+}
+
+func (d *declarer) declare(id uint32, name string) (string, error) {
 	if id == 0 {
 		return join("void", name), nil
 	}
-	rec, err := r.Type(id)
+	rec, err := d.Type(id)
 	if err != nil {
 		return "", err
 	}
-	if depth--; depth < 0 {
+	d.types, d.depth = d.types+1, d.depth+1
+	defer func() { d.depth-- }()
+	if d.types > maxDeclared || d.depth > maxDepth {
 		return "", fmt.Errorf("type %d: %w", id, errBadBTF)
 	}
 	tag := func(keyword string) string {
@@ -93,38 +104,38 @@ func (r *Raw) declare(id uint32, name string, depth int) (string, error) {
 		}
 		return join(tag("struct"), name), nil
 	case KindPtr:
-		return r.declare(rec.Ref, "*"+name, depth)
+		return d.declare(rec.Ref, "*"+name)
 	case KindConst:
-		return r.qualify("const", rec.Ref, name, depth)
+		return d.qualify("const", rec.Ref, name)
 	case KindVolatile:
-		return r.qualify("volatile", rec.Ref, name, depth)
+		return d.qualify("volatile", rec.Ref, name)
 	case KindRestrict, KindTypeTag:
-		return r.declare(rec.Ref, name, depth)
+		return d.declare(rec.Ref, name)
 	case KindArray:
 		elem, n := rec.Element()
-		return r.declare(elem, fmt.Sprintf("%s[%d]", bracket(name), n), depth)
+		return d.declare(elem, fmt.Sprintf("%s[%d]", bracket(name), n))
 	case KindFuncProto:
-		params, err := r.params(rec, depth)
+		params, err := d.params(rec)
 		if err != nil {
 			return "", err
 		}
-		return r.declare(rec.Ref, bracket(name)+"("+params+")", depth)
+		return d.declare(rec.Ref, bracket(name)+"("+params+")")
 	}
 	return join(rec.Name, name), nil
 }
 
 // qualify puts a qualifier where C has it: behind the star of a pointer.
-func (r *Raw) qualify(word string, id uint32, name string, depth int) (string, error) {
-	if rec, ok, err := r.Resolve(id); err == nil && ok && rec.Kind == KindPtr {
-		return r.declare(id, word+" "+name, depth)
+func (d *declarer) qualify(word string, id uint32, name string) (string, error) {
+	if rec, ok, err := d.Resolve(id); err == nil && ok && rec.Kind == KindPtr {
+		return d.declare(id, word+" "+name)
 	}
-	text, err := r.declare(id, name, depth)
+	text, err := d.declare(id, name)
 	return word + " " + text, err
 }
 
 // params returns the parameters of a function as C text.
-func (r *Raw) params(rec Record, depth int) (string, error) {
-	fields, err := r.Fields(rec)
+func (d *declarer) params(rec Record) (string, error) {
+	fields, err := d.Fields(rec)
 	if err != nil {
 		return "", err
 	}
@@ -137,7 +148,7 @@ func (r *Raw) params(rec Record, depth int) (string, error) {
 			list[i] = "..." // how BTF ends variable arguments
 			continue
 		}
-		if list[i], err = r.declare(f.Type, f.Name, depth); err != nil {
+		if list[i], err = d.declare(f.Type, f.Name); err != nil {
 			return "", err
 		}
 	}

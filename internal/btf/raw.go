@@ -168,7 +168,7 @@ func (r *Raw) table(off uint32) ([]byte, uint32) {
 
 func (r *Raw) hasPrefix(off uint32, prefix string) bool {
 	strs, off := r.table(off)
-	return int(off) < len(strs) && len(strs)-int(off) > len(prefix) && string(strs[off:int(off)+len(prefix)]) == prefix
+	return uint64(off) < uint64(len(strs)) && bytes.HasPrefix(strs[off:], []byte(prefix))
 }
 
 func (r *Raw) name(off uint32) (string, error) {

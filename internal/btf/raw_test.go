@@ -3,6 +3,7 @@ package btf
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"os"
 	"testing"
 
@@ -115,6 +116,51 @@ func TestSplit(t *testing.T) {
 	}
 	if text, err := r.Declare(fields[0].Type, fields[0].Name); err != nil || text != "struct in_base *x" {
 		t.Errorf("Declare() = %q, %v", text, err)
+	}
+}
+
+// damaged returns BTF with types of these words, and no strings.
+func damaged(tb testing.TB, words ...uint32) *Raw {
+	tb.Helper()
+	var types, raw bytes.Buffer
+	_ = binary.Write(&types, binary.NativeEndian, words)
+	_ = binary.Write(&raw, binary.NativeEndian, header{Magic: 0xeb9f, Version: 1, HdrLen: 24, TypeLen: uint32(types.Len()), StrOff: uint32(types.Len()), StrLen: 1})
+	raw.Write(types.Bytes())
+	raw.WriteByte(0)
+	r, err := Parse(raw.Bytes(), nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
+
+// TestDamaged reads types that refer to themselves, and names and sizes out of
+// bounds.
+func TestDamaged(t *testing.T) {
+	// Functions of 8 parameters each, which are pointers to the next one: the
+	// first is too long for any memory.
+	var words []uint32
+	for i := range uint32(14) {
+		words = append(words, 0, KindFuncProto<<24|8, 0)
+		for range 8 {
+			words = append(words, 0, 2*i+2)
+		}
+		words = append(words, 0, KindPtr<<24, 2*i+3)
+	}
+	words[len(words)-1] = 0 // the last one to void
+	r := damaged(t, words...)
+	if text, err := r.Declare(1, "f"); err == nil {
+		t.Errorf("Declare() of what has no end = %d bytes", len(text))
+	}
+	// 1: a struct with a name far behind the strings.
+	r = damaged(t, math.MaxUint32, KindStruct<<24, 0)
+	for rec := range r.Prefixed(KindStruct, "x") {
+		t.Errorf("a struct named %q", rec.Name)
+	}
+	// 1: a pointer; 2: an array of as many as make 2^32 bytes.
+	r = damaged(t, 0, KindPtr<<24, 0, 0, KindArray<<24, 0, 1, 0, 1<<29)
+	if n, err := r.Sizeof(2); err == nil {
+		t.Errorf("Sizeof() of too many pointers = %d", n)
 	}
 }
 

@@ -31,14 +31,15 @@ func Parse(text string) Config {
 
 // Read returns the configuration of the running kernel and the file that it
 // was read from: /proc/config.gz, or where distributions keep it. root is the
-// root directory of the machine.
+// root directory of the machine. A file that sets nothing isn't one: it would
+// say that the kernel was built without whatever is asked for.
 //
 // Returns an error wrapping [fs.ErrNotExist] if there is no such file.
 func Read(root fs.FS) (Config, string, error) {
 	const packed = "proc/config.gz"
 	text, err := unpack(root, packed)
-	if err == nil {
-		return Parse(text), "/" + packed, nil
+	if c := Parse(text); len(c) > 0 {
+		return c, "/" + packed, nil
 	}
 	release, relErr := fs.ReadFile(root, "proc/sys/kernel/osrelease")
 	if relErr != nil {
@@ -47,10 +48,13 @@ func Read(root fs.FS) (Config, string, error) {
 	name := strings.TrimSpace(string(release))
 	for _, path := range []string{"boot/config-" + name, "lib/modules/" + name + "/config"} {
 		b, bootErr := fs.ReadFile(root, path)
-		if bootErr == nil {
-			return Parse(string(b)), "/" + path, nil
+		if c := Parse(string(b)); bootErr == nil && len(c) > 0 {
+			return c, "/" + path, nil
 		}
 		err = errors.Join(err, bootErr)
+	}
+	if err == nil {
+		err = fs.ErrNotExist // all files were empty
 	}
 	return nil, "", fmt.Errorf("find the configuration of kernel %s: %w", name, err)
 }

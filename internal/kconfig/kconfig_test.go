@@ -54,6 +54,7 @@ func TestRead(t *testing.T) {
 		{"modules", fstest.MapFS{"proc/sys/kernel/osrelease": release, "lib/modules/6.1.0-50-amd64/config": file("CONFIG_BPF=y\n")}, "/lib/modules/6.1.0-50-amd64/config"},
 		{"of another kernel", fstest.MapFS{"proc/sys/kernel/osrelease": release, "boot/config-6.2.0": file("CONFIG_BPF=y\n")}, ""},
 		{"nothing", fstest.MapFS{}, ""},
+		{"empty", fstest.MapFS{"proc/config.gz": packed(t, ""), "proc/sys/kernel/osrelease": release, "boot/config-6.1.0-50-amd64": file("# CONFIG_BPF is not set\n")}, ""},
 		{"damaged", fstest.MapFS{"proc/config.gz": file("CONFIG_BPF=y\n")}, ""},
 		{"cut off", fstest.MapFS{"proc/config.gz": file(string(packed(t, strings.Repeat("CONFIG_BPF=y\n", 99)).Data[:20]))}, ""},
 		{"damaged but boot", fstest.MapFS{

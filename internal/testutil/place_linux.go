@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/bpfx/go/internal/mounts"
 	"github.com/bpfx/go/internal/netns"
 )
 
@@ -93,15 +94,8 @@ func JoinCgroup(tb testing.TB) string {
 // currentCgroup returns where the cgroup2 hierarchy is mounted, "" if it isn't,
 // and where this process is in it.
 func currentCgroup() (root, path string, err error) {
-	mounts, err := os.ReadFile("/proc/self/mounts")
-	if err != nil {
+	if root, err = mounts.Of(os.DirFS("/"), "cgroup2"); err != nil {
 		return "", "", err
-	}
-	for line := range strings.Lines(string(mounts)) {
-		if f := strings.Fields(line); len(f) > 2 && f[2] == "cgroup2" {
-			root = f[1]
-			break
-		}
 	}
 	own, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
