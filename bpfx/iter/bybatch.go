@@ -44,7 +44,7 @@ func newBatcher(t *table, limit, most int) *batcher {
 	// One more than there can be: the last batch is the one that isn't full.
 	n := min(limit/(t.keySize+t.full), most, t.entries()+1)
 	b := &batcher{t: t}
-	b.resize(max(n, 4))
+	b.resize(max(n, 1))
 	return b
 }
 

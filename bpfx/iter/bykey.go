@@ -55,6 +55,7 @@ type walker struct {
 	started    bool
 	seen       map[string]struct{} // nil if keys can't vanish
 	path       []string            // keys to go on from, the best one last
+	dead       string              // the key that was last given up
 }
 
 // next goes to the next key, and reports whether it wasn't given yet.
@@ -71,7 +72,11 @@ func (w *walker) next() (fresh bool, err error) {
 	if n := len(w.path); n > 0 {
 		from = w.path[n-1]
 	}
-	if err := w.t.m.NextKey(from, w.key); err != nil {
+	err = w.t.m.NextKey(from, w.key)
+	if errors.Is(err, ebpf.ErrKeyNotExist) && from != nil && w.t.endsEarly() {
+		return false, w.back(err)
+	}
+	if err != nil {
 		return false, err
 	}
 	key := string(w.key)
@@ -89,6 +94,29 @@ func (w *walker) next() (fresh bool, err error) {
 	w.seen[key] = struct{}{}
 	w.path = append(w.path, key)
 	return len(w.seen) > before, nil
+}
+
+// back gives up the last key if it is gone, and otherwise returns end. The next
+// key after the one before it may be the same that is gone, on kernels that don't
+// know the end of the list: it is the end then.
+func (w *walker) back(end error) error {
+	last := w.path[len(w.path)-1]
+	there, err := w.lookup([]byte(last))
+	if err != nil {
+		return err
+	}
+	if there || last == w.dead {
+		return end
+	}
+	w.dead = last
+	w.path = w.path[:len(w.path)-1]
+	return nil
+}
+
+// endsEarly reports whether the kernel says that a key is the last if it is gone
+// (cgroup_storage_get_next_key in kernel/bpf/local_storage.c).
+func (t *table) endsEarly() bool {
+	return t.m.Type() == ebpf.CGroupStorage || t.m.Type() == ebpf.PerCPUCGroupStorage
 }
 
 // lookup reads the value of a key, and reports whether it is there.

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -30,9 +30,11 @@ type Iterator struct {
 
 // state is what an iterator shares with those that WithContext makes of it.
 type state struct {
-	a       *bpfx.Attachment
-	hook    hook
-	program atomic.Pointer[bpfx.Program] // nil if it isn't at hand
+	a    *bpfx.Attachment
+	hook hook
+
+	replacing sync.RWMutex  // held for reading while a session starts
+	program   *bpfx.Program // nil if it isn't at hand
 }
 
 func newIterator() *Iterator {
@@ -78,6 +80,9 @@ func (it *Iterator) start(s *session) (err error) {
 		return fmt.Errorf("read iterator: %w", context.Cause(it.ctx))
 	}
 	s.ctx = it.ctx
+	it.replacing.RLock()
+	defer it.replacing.RUnlock()
+	s.program = it.program
 	err = it.a.Use(func(l link.Link) (err error) {
 		s.src, err = startSession(l)
 		return err
@@ -125,9 +130,13 @@ func (it *Iterator) Update(new *bpfx.Program) error {
 	if it == nil {
 		return fmt.Errorf("update: %w", errNilIterator)
 	}
+	it.replacing.Lock()
 	err := it.a.Update(new)
 	if err == nil {
-		it.program.Store(new)
+		it.program = new
+	}
+	it.replacing.Unlock()
+	if err == nil {
 		return nil
 	}
 	if new == nil || new.Program == nil {
@@ -167,7 +176,9 @@ func (it *Iterator) Unpin() error {
 }
 
 // Attachment returns the attachment of the program that the iterator is, one
-// of [bpfx.Program.Attachments]. Closing it closes the iterator.
+// of [bpfx.Program.Attachments]. Closing it closes the iterator. To replace the
+// program, call [Iterator.Update], which notes how long the records of the new
+// one are, and not the attachment's.
 func (it *Iterator) Attachment() *bpfx.Attachment {
 	if it == nil {
 		return nil

@@ -155,6 +155,62 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
+// TestUpdateMeanwhile reads while the program is replaced by one whose records
+// are longer: what is read is what was asked for, or there is an error.
+func TestUpdateMeanwhile(t *testing.T) {
+	testutil.NeedRoot(t)
+	short, long := mustLoad(t, "bpf_map", constant(1)), mustLoad(t, "bpf_map", constant(2))
+	it := mustOpen(t, short, nil)
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			for _, p := range []*bpfx.Program{long, short} {
+				if err := it.Update(p); err != nil {
+					t.Error(err)
+				}
+			}
+			select {
+			case <-done:
+				return
+			default:
+			}
+		}
+	})
+	defer wg.Wait()
+	defer close(done)
+	read := 0
+	for range 5000 {
+		for r, err := range Records[uint64](it) {
+			if err == nil && r != 1 {
+				t.Fatalf("read %d, after %d reads: half of a record of the other program", r, read)
+			}
+			if err == nil {
+				read++
+			}
+		}
+	}
+	if read == 0 {
+		t.Error("nothing was ever read")
+	}
+}
+
+// constant returns a program that writes a number for each map, n times.
+func constant(n int) asm.Instructions {
+	insns := asm.Instructions{
+		asm.LoadMem(asm.R6, asm.R1, 0, asm.DWord), // meta
+		asm.LoadMem(asm.R6, asm.R6, 0, asm.DWord), // seq
+		asm.LoadMem(asm.R2, asm.R1, 8, asm.DWord), // map
+		asm.JEq.Imm(asm.R2, 0, "out"),
+		asm.Mov.Imm(asm.R2, int32(n)),
+		asm.StoreMem(asm.R10, -16, asm.R2, asm.DWord),
+		asm.StoreMem(asm.R10, -8, asm.R2, asm.DWord),
+		asm.Mov.Reg(asm.R1, asm.R6), asm.Mov.Reg(asm.R2, asm.R10), asm.Add.Imm(asm.R2, -16),
+		asm.Mov.Imm(asm.R3, int32(8*n)), asm.FnSeqWrite.Call(),
+	}
+	return append(insns, asm.Mov.Imm(asm.R0, 0).WithSymbol("out"), asm.Return())
+}
+
 func TestPin(t *testing.T) {
 	dir := testutil.BPFFS(t)
 	p := mustLoad(t, "task", pids(t, "task"))

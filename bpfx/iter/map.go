@@ -4,6 +4,7 @@ import (
 	"fmt"
 	stditer "iter"
 	"sync"
+	"unsafe"
 
 	"github.com/cilium/ebpf"
 )
@@ -46,15 +47,18 @@ func Map[K, V any](m *ebpf.Map) stditer.Seq2[MapEntry[K, V], error] {
 type Method int
 
 const (
-	// Fastest is ByBatch for maps of a few hundred entries, and ByIterator for
-	// larger ones, where they can; the next best where they can't.
+	// Fastest is ByBatch for maps of a few hundred entries and for hash tables with
+	// room for 2,000, and ByIterator for larger ones, where they can; the next best
+	// where they can't.
 	Fastest Method = iota
 	// ByIterator is a generated BPF program that the kernel calls with each
 	// entry, for the target bpf_map_elem. It reads hash tables and arrays, LRU
 	// (least recently used) and per-CPU ones too, whose entries are shorter than
 	// 8 pages: 32 KiB mostly. Requires Linux 5.9.
 	ByIterator
-	// ByBatch is many entries per system call, for hash tables and arrays.
+	// ByBatch is many entries per system call, for hash tables and arrays. The
+	// kernel has it for tries too, but goes on from a key there: it starts over if
+	// that was deleted, and gives entries once more.
 	// Requires Linux 5.6, 5.13 for arrays with values per CPU.
 	ByBatch
 	// ByKey is two system calls for each entry, for all maps with keys.
@@ -84,20 +88,23 @@ func (m Method) String() string {
 //
 //   - Entries that come and go may be missed, and one that goes and comes back
 //     may be given twice.
-//   - Entries that are there all the time are given once by ByBatch and ByKey.
-//     ByIterator goes on at a position in a bucket of the hash table after each
-//     read of 32 KiB: if others of the bucket were deleted or added since, it may
-//     miss one, or give one twice.
+//   - Entries that are there all the time are given once by ByBatch, which locks
+//     one bucket of a hash table after the other. The kernel gives the element of
+//     a key that is deleted to another key at once: if that befalls the element
+//     from which the others go on, just then, they may miss entries, and
+//     ByIterator may give some twice. So it may after each read of 32 KiB, from
+//     where it goes on at a position in a bucket, if others of that bucket were
+//     deleted or added since.
 //   - A value that is updated in place may be half old and half new, as in any
-//     lookup. The kernel uses elements of hash tables again at once: the value of
-//     an entry that is deleted may be that of another key, which took the place
-//     just then. Only ByBatch locks against that.
+//     lookup. The value of an entry that is deleted may be that of another key,
+//     which got its element just then; by ByBatch it isn't.
 //
 // Its methods may be called from many goroutines.
 type Dump[K, V any] struct {
 	keys   part[K]
-	values func() part[V] // one per pass
-	table  *table
+	values part[V]
+	perCPU func() part[V] // makes values for a pass; nil if there is one per entry
+	table  table
 
 	mu     sync.Mutex
 	used   Method
@@ -111,15 +118,15 @@ type Dump[K, V any] struct {
 // wraps [ebpf.ErrNotSupported] if maps of its type can't be read entry by entry.
 // m stays the caller's and must be open while it is read.
 func NewDump[K, V any](m *ebpf.Map, method Method) (*Dump[K, V], error) {
-	t, err := newTable(m, method)
+	d := &Dump[K, V]{table: table{m: m, method: method}}
+	err := d.table.set()
 	if err != nil {
 		return nil, err
 	}
-	d := &Dump[K, V]{table: t}
-	if d.keys, err = keyDecoder[K](t); err != nil {
+	if d.keys, err = keyDecoder[K](&d.table); err != nil {
 		return nil, err
 	}
-	if d.values, err = valueDecoder[V](t); err != nil {
+	if d.values, d.perCPU, err = valueDecoder[V](&d.table); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -129,18 +136,14 @@ func NewDump[K, V any](m *ebpf.Map, method Method) (*Dump[K, V], error) {
 // with a zero entry; leaving the loop ends the pass.
 func (d *Dump[K, V]) All() stditer.Seq2[MapEntry[K, V], error] {
 	return func(yield func(MapEntry[K, V], error) bool) {
-		var e MapEntry[K, V]
+		values := d.values
+		if d.perCPU != nil {
+			values = d.perCPU()
+		}
 		left := false
-		values := d.values()
 		used, reason, err := d.table.pass(func(b block) bool {
-			for i := range b.n {
-				d.keys.decode(b.keys[i*b.keyStep:], &e.Key)
-				values.decode(b.values[i*b.valueStep:], &e.Value)
-				if left = !yield(e, nil); left {
-					return false
-				}
-			}
-			return true
+			left = !each(b, &d.keys, &values, yield)
+			return !left
 		})
 		d.mu.Lock()
 		d.used, d.reason = used, reason
@@ -149,6 +152,29 @@ func (d *Dump[K, V]) All() stditer.Seq2[MapEntry[K, V], error] {
 			yield(MapEntry[K, V]{}, err)
 		}
 	}
+}
+
+// each yields the entries of a block, and returns false if it is to stop.
+func each[K, V any](b block, keys *part[K], values *part[V], yield func(MapEntry[K, V], error) bool) bool {
+	if keys.plain && values.plain { // most are
+		k, v := unsafe.Pointer(unsafe.SliceData(b.keys)), unsafe.Pointer(unsafe.SliceData(b.values))
+		for i := range b.n {
+			e := MapEntry[K, V]{*(*K)(unsafe.Add(k, i*b.keyStep)), *(*V)(unsafe.Add(v, i*b.valueStep))}
+			if !yield(e, nil) {
+				return false
+			}
+		}
+		return true
+	}
+	var e MapEntry[K, V]
+	for i := range b.n {
+		keys.decode(b.keys[i*b.keyStep:], &e.Key)
+		values.decode(b.values[i*b.valueStep:], &e.Value)
+		if !yield(e, nil) {
+			return false
+		}
+	}
+	return true
 }
 
 // Used returns the method of the pass that ended last, Fastest if there was none

@@ -132,6 +132,7 @@ func TestMapRefuses(t *testing.T) {
 	queue := newMap(t, &ebpf.MapSpec{Type: ebpf.Queue, ValueSize: 4, MaxEntries: 10})
 	ring := newMap(t, &ebpf.MapSpec{Type: ebpf.RingBuf, MaxEntries: uint32(os.Getpagesize())})
 	perf := newMap(t, &ebpf.MapSpec{Type: ebpf.PerfEventArray, MaxEntries: 1})
+	sockets := newMap(t, &ebpf.MapSpec{Type: ebpf.SockMap, KeySize: 4, ValueSize: 4, MaxEntries: 1})
 	closed := newMap(t, &ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 4, MaxEntries: 1})
 	closed.Close()
 	type padded struct {
@@ -160,6 +161,7 @@ func TestMapRefuses(t *testing.T) {
 		{"queue", newErr[Raw, Raw](queue, Fastest), "LookupAndDelete", ebpf.ErrNotSupported},
 		{"ring buffer", newErr[Raw, Raw](ring, Fastest), "package ringbuf", ebpf.ErrNotSupported},
 		{"perf events", newErr[Raw, Raw](perf, Fastest), "package perf", ebpf.ErrNotSupported},
+		{"sockets", newErr[Raw, Raw](sockets, Fastest), "make it with values of 8", ebpf.ErrNotSupported},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.err == nil || !strings.Contains(tt.err.Error(), tt.want) {

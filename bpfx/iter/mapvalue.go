@@ -38,19 +38,20 @@ func keyDecoder[K any](t *table) (part[K], error) {
 	return entryDecoder[K](t, "key", t.keySize)
 }
 
-// valueDecoder returns what makes a function that turns the bytes of a value
-// into a V, for each pass anew.
-func valueDecoder[V any](t *table) (func() part[V], error) {
+// valueDecoder returns what turns the bytes of a value into a V; of values per
+// CPU it is made for each pass anew.
+func valueDecoder[V any](t *table) (all part[V], each func() part[V], err error) {
 	if t.cpus > 0 {
-		return perCPUDecoder[V](t)
+		each, err = perCPUDecoder[V](t)
+		return all, each, err
 	}
-	one, err := entryDecoder[V](t, "value", t.valueSize)
-	return func() part[V] { return one }, err
+	all, err = entryDecoder[V](t, "value", t.valueSize)
+	return all, nil, err
 }
 
 // entryDecoder returns what turns size bytes into a T.
 func entryDecoder[T any](t *table, what string, size int) (part[T], error) {
-	if _, raw := any(*new(T)).(Raw); raw {
+	if _, raw := any((*T)(nil)).(*Raw); raw {
 		return part[T]{other: func(b []byte, out *T) { *any(out).(*Raw) = b[:size:size] }}, nil
 	}
 	d, err := decoderOf[T]()
@@ -60,8 +61,11 @@ func entryDecoder[T any](t *table, what string, size int) (part[T], error) {
 	if d.size != size {
 		return part[T]{}, t.sizeError(what, reflect.TypeFor[T](), d.size, size)
 	}
-	plain := unaligned && d.plain && int(unsafe.Sizeof(*new(T))) == size
-	return part[T]{plain, d.decode}, nil
+	if unaligned && d.plain && int(unsafe.Sizeof(*new(T))) == size {
+		return part[T]{plain: true}, nil
+	}
+	kept := d // d itself stays on the stack
+	return part[T]{other: kept.decode}, nil
 }
 
 func (t *table) sizeError(what string, typ reflect.Type, has, want int) error {

@@ -54,7 +54,7 @@ func open(p *bpfx.Program, opts *Options) (*Iterator, error) {
 		return nil, err
 	}
 	it.a = a
-	it.program.Store(p)
+	it.program = p
 	return it, nil
 }
 

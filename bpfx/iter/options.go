@@ -125,6 +125,9 @@ func (o *Options) check() error {
 		exclusive(setting{"Cgroup.Path", c.Path != ""}, setting{"Cgroup.FD", c.FD != 0}, setting{"Cgroup.ID", c.ID != 0}),
 		natural("Task.TID", t.TID), natural("Task.PID", t.PID), natural("Task.PIDFD", t.PIDFD), natural("Cgroup.FD", c.FD),
 	}
+	if o.Map != nil && o.Map.Type() == ebpf.UnspecifiedMap {
+		errs = append(errs, errors.New("Map is empty: open one first"))
+	}
 	if c.Order < 0 || c.Order > Children {
 		errs = append(errs, fmt.Errorf("unknown Cgroup.Order %v", c.Order))
 	}

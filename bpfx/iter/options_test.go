@@ -14,12 +14,12 @@ func TestOptionsCheck(t *testing.T) {
 		want []string // lines of the error; none if it is fine
 	}{
 		{"none", Options{}, nil},
-		{"map", Options{Map: new(ebpf.Map)}, nil},
+		{"empty map", Options{Map: new(ebpf.Map)}, []string{"Map is empty: open one first"}},
 		{"thread", Options{Task: Task{TID: 1}}, nil},
 		{"cgroup", Options{Cgroup: Cgroup{ID: 1, Order: Children}}, nil},
 		{"order alone", Options{Cgroup: Cgroup{Order: Self}}, nil},
-		{"map and task", Options{Map: new(ebpf.Map), Task: Task{TID: 1}}, []string{"Map and Task exclude each other: set one of them"}},
-		{"all", Options{Map: new(ebpf.Map), Task: Task{TID: 1}, Cgroup: Cgroup{ID: 1}}, []string{"Map and Task and Cgroup exclude each other: set one of them"}},
+		{"map and task", Options{Map: new(ebpf.Map), Task: Task{TID: 1}}, []string{"Map and Task exclude each other: set one of them", "Map is empty: open one first"}},
+		{"all", Options{Map: new(ebpf.Map), Task: Task{TID: 1}, Cgroup: Cgroup{ID: 1}}, []string{"Map and Task and Cgroup exclude each other: set one of them", "Map is empty: open one first"}},
 		{"thread and process", Options{Task: Task{TID: 1, PID: 1}}, []string{"Task.TID and Task.PID exclude each other: set one of them"}},
 		{"process twice", Options{Task: Task{PID: 1, PIDFD: 3}}, []string{"Task.PID and Task.PIDFD exclude each other: set one of them"}},
 		{"path and id", Options{Cgroup: Cgroup{Path: "/", ID: 1}}, []string{"Cgroup.Path and Cgroup.ID exclude each other: set one of them"}},

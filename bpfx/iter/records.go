@@ -21,15 +21,11 @@ import (
 func Records[T any](it *Iterator) stditer.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		d, err := decoderOf[T]()
-		if err == nil {
-			err = it.checkSize(d.size, reflect.TypeFor[T]())
-		}
 		if err != nil {
-			var zero T
-			yield(zero, fmt.Errorf("read iterator: %w", err))
-			return
+			err = fmt.Errorf("read iterator: %w", err)
+		} else {
+			err = blocks(it, d.size, reflect.TypeFor[T](), func(whole []byte) bool { return d.each(whole, yield) })
 		}
-		err = blocks(it, d.size, func(whole []byte) bool { return d.each(whole, yield) })
 		if err != nil {
 			var zero T
 			yield(zero, err)
@@ -62,12 +58,7 @@ func (d *decoder[T]) each(block []byte, yield func(T, error) bool) bool {
 // until the next iteration. Errors are those of [Records], with nil.
 func Bytes(it *Iterator, size int) stditer.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		err := it.checkSize(size, nil)
-		if err != nil {
-			yield(nil, fmt.Errorf("read iterator: %w", err))
-			return
-		}
-		err = blocks(it, size, func(block []byte) bool {
+		err := blocks(it, size, nil, func(block []byte) bool {
 			for ; len(block) >= size; block = block[size:] {
 				if !yield(block[:size:size], nil) {
 					return false
@@ -97,28 +88,30 @@ func decoderOf[T any]() (decoder[T], error) {
 	return d, err
 }
 
-// checkSize compares the size of records with what is known of the program.
-func (it *Iterator) checkSize(size int, t reflect.Type) error {
-	if it == nil {
-		return errNilIterator
+// checkSize compares the size of records, of type t if there is one, with what
+// is known of the program.
+func (s *session) checkSize(size int, t reflect.Type) error {
+	const most = maxRecord - 1<<20 // with room for a read, also where int has 32 bits
+	if size <= 0 || size > most {
+		return fmt.Errorf("read iterator: records of %d bytes: the size must be above 0, and at most %d", size, most)
 	}
-	if size <= 0 || size > maxRecord {
-		return fmt.Errorf("records of %d bytes: the size must be above 0, and at most %d", size, maxRecord)
-	}
-	known := recall(it.program.Load()).size
+	known := recall(s.program).size
 	if known == 0 || known == size {
 		return nil
 	}
 	if t != nil {
-		return fmt.Errorf("type %v has %d bytes, the program writes records of %d", t, size, known)
+		return fmt.Errorf("read iterator: type %v has %d bytes, the program writes records of %d", t, size, known)
 	}
-	return fmt.Errorf("records of %d bytes were asked for, the program writes %d", size, known)
+	return fmt.Errorf("read iterator: records of %d bytes were asked for, the program writes %d", size, known)
 }
 
-// blocks starts a session and calls fn with blocks of whole records until it
-// returns false. The error is nil in that case.
-func blocks(it *Iterator, size int, fn func([]byte) bool) error {
+// blocks starts a session and calls fn with blocks of whole records, of type t
+// if there is one, until it returns false. The error is nil in that case.
+func blocks(it *Iterator, size int, t reflect.Type, fn func([]byte) bool) error {
 	return it.read(func(s *session) (left bool, err error) {
+		if err := s.checkSize(size, t); err != nil {
+			return false, err
+		}
 		records := newSplitter(s, size)
 		defer records.release()
 		for {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/bpfx/go/bpfx"
 )
 
 // chunk is how many bytes a read returns at most: the kernel's buffer has eight
@@ -19,8 +21,9 @@ var chunk = 8 * os.Getpagesize()
 
 // session is one walk over the objects. Its reads may end anywhere.
 type session struct {
-	src io.ReadCloser
-	ctx context.Context // nil for none
+	src     io.ReadCloser
+	ctx     context.Context // nil for none
+	program *bpfx.Program   // nil if it isn't at hand
 }
 
 // patience is how many reads in a row may return nothing without being the last.

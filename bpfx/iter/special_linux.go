@@ -14,26 +14,26 @@ import (
 // specialField returns the name of a field of a map's values that the kernel
 // keeps to itself, such as a lock or a pointer: lookups leave them out. It is ""
 // if there is none. The kernel finds them by BTF: a map without has none.
-func specialField(m *ebpf.Map) string {
+func specialField(m *ebpf.Map) (string, error) {
 	types, err := sys.MapBTF(m.FD())
 	runtime.KeepAlive(m)
 	if err != nil || types.BTF == 0 || types.Value == 0 {
-		return ""
+		return "", err
 	}
 	h, err := btf.NewHandleFromID(btf.ID(types.BTF))
 	if err != nil {
-		return ""
+		return "", err
 	}
 	defer h.Close() // nothing was written
 	spec, err := h.Spec(nil)
 	if err != nil {
-		return ""
+		return "", err
 	}
 	typ, err := spec.TypeByID(btf.TypeID(types.Value))
 	if err != nil {
-		return ""
+		return "", err
 	}
-	return special(typ, "", 0)
+	return special(typ, "", 0), nil
 }
 
 // specialTypes are the structs of the kernel that enum btf_field_type in
@@ -45,9 +45,9 @@ var specialTypes = []string{
 
 // special looks for such a field below a type. name is the path to it.
 func special(typ btf.Type, name string, depth int) string {
-	const deepest = 16 // the kernel looks less deep
+	const deepest = 32 // MAX_RESOLVE_DEPTH in kernel/bpf/btf.c
 	if depth > deepest {
-		return ""
+		return name
 	}
 	switch t := btf.UnderlyingType(typ).(type) {
 	case *btf.Struct:

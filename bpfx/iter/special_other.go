@@ -4,4 +4,4 @@ package iter
 
 import "github.com/cilium/ebpf"
 
-func specialField(*ebpf.Map) string { return "" }
+func specialField(*ebpf.Map) (string, error) { return "", nil }

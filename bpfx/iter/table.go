@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
+	"syscall"
 
 	"github.com/cilium/ebpf"
 
@@ -25,35 +27,37 @@ type table struct {
 	mu     sync.Mutex
 	closed bool
 	large  bool  // a pass found more entries than the trial reads
-	failed error // why there is no iterator
+	failed error // why there will be no iterator
 	prog   *bpfx.Program
 	it     *Iterator
 }
 
-func newTable(m *ebpf.Map, method Method) (*table, error) {
+// set sets up a table whose map and method are set.
+func (t *table) set() error {
+	m := t.m
 	if m == nil || m.Type() == ebpf.UnspecifiedMap {
-		return nil, errors.New("dump map: nil map: open one first")
+		return errors.New("dump map: nil map: open one first")
 	}
-	if method < Fastest || method > ByKey {
-		return nil, fmt.Errorf("dump %v: unknown method %v", m, method)
+	if t.method < Fastest || t.method > ByKey {
+		return fmt.Errorf("dump %v: unknown method %v", m, t.method)
 	}
-	t := &table{m: m, method: method, keySize: int(m.KeySize()), valueSize: int(m.ValueSize())}
-	t.full = t.valueSize
 	if err := t.check(); err != nil {
-		return nil, err
+		return err
 	}
 	if why := unreadable(m); why != "" {
-		return nil, fmt.Errorf("dump %v: %s: %w", m, why, ebpf.ErrNotSupported)
+		return fmt.Errorf("dump %v: %s: %w", m, why, ebpf.ErrNotSupported)
 	}
+	t.keySize, t.valueSize = int(m.KeySize()), int(m.ValueSize())
+	t.full = t.valueSize
 	switch m.Type() {
 	case ebpf.PerCPUHash, ebpf.LRUCPUHash, ebpf.PerCPUArray, ebpf.PerCPUCGroupStorage:
 		cpus, err := ebpf.PossibleCPU()
 		if err != nil {
-			return nil, fmt.Errorf("dump %v: %w", m, err)
+			return fmt.Errorf("dump %v: %w", m, err)
 		}
 		t.cpus, t.full = cpus, cpus*roundUp(t.valueSize, 8)
 	}
-	return t, nil
+	return nil
 }
 
 // unreadable says why the entries of a map can't be read one by one, and what
@@ -72,11 +76,18 @@ func unreadable(m *ebpf.Map) string {
 		return "it has no entries: map it with Memory"
 	case ebpf.CGroupArray, ebpf.XSKMap:
 		return "its values can't be read"
+	case ebpf.SockMap, ebpf.SockHash, ebpf.ReusePortSockArray:
+		if m.ValueSize() != 8 {
+			return "its values are read as the cookies of the sockets, for which it has no room: make it with values of 8 bytes"
+		}
 	case ebpf.SkStorage, ebpf.InodeStorage, ebpf.TaskStorage, ebpf.CgroupStorage:
 		return "the kernel doesn't list its keys: look up those of descriptors you have"
 	}
-	if m.KeySize() == 0 || m.ValueSize() == 0 {
+	switch size := int64(m.KeySize()) + int64(m.ValueSize()); {
+	case m.KeySize() == 0 || m.ValueSize() == 0:
 		return "it has no keys or no values"
+	case size > maxRecord:
+		return fmt.Sprintf("its entries have %d bytes: look them up one by one", size)
 	}
 	return ""
 }
@@ -189,7 +200,7 @@ func (t *table) program(fn func(block) bool) error {
 func (t *table) read(it *Iterator, fn func(block) bool) error {
 	r := newMapRecord(t.keySize, t.full)
 	size := r.size()
-	err := blocks(it, size, func(records []byte) bool {
+	err := blocks(it, size, nil, func(records []byte) bool {
 		return fn(block{len(records) / size, records, records[r.at:], size, size})
 	})
 	if err != nil {
@@ -205,12 +216,24 @@ func (t *table) iterator() (*Iterator, error) {
 	if err := t.checkOpen(); err != nil {
 		return nil, err
 	}
-	if t.it == nil && t.failed == nil {
-		if err := t.open(); err != nil {
-			t.failed = fmt.Errorf("dump %v: %w", t.m, err)
-		}
+	if t.it != nil || t.failed != nil {
+		return t.it, t.failed
 	}
-	return t.it, t.failed
+	if err := t.open(); err != nil {
+		err = fmt.Errorf("dump %v: %w", t.m, err)
+		if !passing(err) {
+			t.failed = err
+		}
+		return nil, err
+	}
+	return t.it, nil
+}
+
+// passing reports whether an error is one of the moment.
+func passing(err error) bool {
+	return slices.ContainsFunc([]error{syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.EINTR, syscall.EAGAIN}, func(errno error) bool {
+		return errors.Is(err, errno)
+	})
 }
 
 // open loads a program for the map and opens an iterator of it.
@@ -223,7 +246,11 @@ func (t *table) open() error {
 		return fmt.Errorf("its entries have %d bytes, an iterator writes %d at most: %w", r.size(), limit, ebpf.ErrNotSupported)
 	}
 	// Lookups leave these out, as do batches.
-	if special := specialField(t.m); special != "" {
+	special, err := specialField(t.m)
+	if err != nil {
+		return fmt.Errorf("types of its values: %w", err)
+	}
+	if special != "" {
 		return fmt.Errorf("its values have a field %s, which an iterator shows as it is in the kernel: %w", special, ebpf.ErrNotSupported)
 	}
 	spec := Spec("bpf_map_elem", r.program())

@@ -74,7 +74,7 @@ func (s TaskState) String() string { return string(rune(s)) }
 // comes last and with a zero TaskInfo; leaving the loop leaves nothing open. A
 // task that starts or ends meanwhile may be there or not.
 //
-// Requires Linux 5.8 with BTF, CAP_BPF and CAP_PERFMON or CAP_SYS_ADMIN.
+// Requires Linux 5.9 with BTF, CAP_BPF and CAP_PERFMON or CAP_SYS_ADMIN.
 func Tasks() stditer.Seq2[TaskInfo, error] { return readTasks(LoadTasks) }
 
 // Processes is [Tasks] for the first thread of each process only. It stays

@@ -37,12 +37,13 @@ func procTask(dir string) (t TaskInfo, err error) {
 	}
 	open, end := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
 	f := strings.Fields(string(stat[end+2:])) // from the state on, field 3
-	status, err := os.ReadFile(dir + "/status")
+	text, err := os.ReadFile(dir + "/status")
 	if err != nil {
 		return t, err
 	}
+	status := string(text)
 	field := func(name string) []string {
-		for line := range strings.Lines(string(status)) {
+		for line := range strings.Lines(status) {
 			if rest, ok := strings.CutPrefix(line, name+":"); ok {
 				return strings.Fields(rest)
 			}
@@ -58,7 +59,7 @@ func procTask(dir string) (t TaskInfo, err error) {
 		TID: int32(tid), PID: int32(num(field("Tgid")[0])), PPID: int32(num(f[1])),
 		UID: uint32(num(field("Uid")[0])), EUID: uint32(num(field("Uid")[1])), GID: uint32(num(field("Gid")[0])),
 		State: TaskState(f[0][0]), KernelThread: num(f[6])&0x00200000 != 0,
-		Start: time.Duration(num(f[19])) * tick,
+		Start: time.Duration(num(f[19])) * tick, CPUTime: time.Duration(num(f[11])+num(f[12])) * tick,
 	}
 	copy(t.Comm[:15], stat[open+1:end])
 	return t, nil
@@ -143,7 +144,7 @@ func TestTasks(t *testing.T) {
 		if d := is.Start - want.Start; d < 0 || d >= tick {
 			t.Errorf("task %d started %v after boot, /proc says %v", tid, is.Start, want.Start)
 		}
-		is.Start, is.CPUTime, is.ExitedTime = want.Start, 0, 0
+		is.Start, is.CPUTime, is.ExitedTime = want.Start, want.CPUTime, 0
 		if is != want {
 			t.Errorf("task %d: %+v, want %+v", tid, is, want)
 		}

@@ -138,6 +138,9 @@ func array(t *btf.Array, b []byte) any {
 			return text
 		}
 	}
+	if size == 0 { // there may be four billion of them
+		n = 0
+	}
 	items := make([]any, n)
 	for i := range items {
 		items[i] = decode(t.Type, b[i*size:(i+1)*size])

@@ -96,6 +96,7 @@ func TestDecode(t *testing.T) {
 		{"not text", arrayOf(char, 3), []byte{0xff, 1, 0}, `[-1,1,0]`},
 		{"text and more", arrayOf(char, 4), []byte{'a', 0, 'b', 0}, `[97,0,98,0]`},
 		{"no zero", arrayOf(char, 2), []byte("ab"), `"ab"`},
+		{"empty structs", arrayOf(&btf.Struct{}, math.MaxUint32), nil, `[]`},
 		{"global variables", global, []byte{1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0}, `{"count":1,"limit":2}`},
 		{"largest", u64, []byte{255, 255, 255, 255, 255, 255, 255, 255}, `18446744073709551615`},
 	} {

@@ -75,14 +75,18 @@ func maps() ([]row, error) {
 		}
 		id = next
 		m, err := ebpf.NewMapFromID(id)
-		if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
 			continue // it is gone already
+		}
+		if err != nil {
+			return nil, fmt.Errorf("open map %d: %w", id, err)
 		}
 		info, err := m.Info()
 		m.Close()
-		if err == nil {
-			rows = append(rows, row{id, info.Name, info.Type.String(), info.KeySize, info.ValueSize, info.MaxEntries})
+		if err != nil {
+			return nil, fmt.Errorf("info of map %d: %w", id, err)
 		}
+		rows = append(rows, row{id, info.Name, info.Type.String(), info.KeySize, info.ValueSize, info.MaxEntries})
 	}
 }
 
