@@ -8,6 +8,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bpfx/go/bpfx/tailcall"
@@ -260,6 +261,33 @@ func TestVariable(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := &tailcall.Spec{Map: "jump", MaxEntries: tt.max, Entry: xdp("entry", 0, call("jump", tt.index...)), Slots: tt.slots}
 			if diff := cmp.Diff(strings.Join(tt.want, "\n"), s.Findings().String()); diff != "" {
+				t.Errorf("Findings() (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestRelocated wants nothing taken for known that loading changes: constants of
+// CO-RE, and addresses of what the kernel may not have.
+func TestRelocated(t *testing.T) {
+	core := func(ins asm.Instruction) asm.Instruction {
+		return btf.WithCORERelocationMetadata(ins, new(btf.CORERelocation))
+	}
+	for _, tt := range []struct {
+		name string
+		set  asm.Instruction // puts 0 into R7, as far as the object file knows
+		want string
+	}{
+		{"constant", asm.Mov.Imm(asm.R7, 0), `warning: program "end", array "jump", slot 0: no call leads here from the entry`},
+		{"does a field exist", core(asm.Mov.Imm(asm.R7, 0)), ""},
+		{"value of an enum", core(asm.LoadImm(asm.R7, 0, asm.DWord)), ""},
+		{"weak symbol", asm.LoadImm(asm.R7, 0, asm.DWord).WithReference("bpf_new_function"), ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &tailcall.Spec{Map: "jump", Slots: slots(xdp("end", 1)), Entry: xdp("entry", 0,
+				asm.Instructions{tt.set, asm.JEq.Imm(asm.R7, 0, "old")}, call("jump", to(0)),
+				asm.Instructions{asm.Mov.Imm(asm.R7, 0).WithSymbol("old")})}
+			if diff := cmp.Diff(tt.want, s.Findings().String()); diff != "" {
 				t.Errorf("Findings() (-want +got):\n%s", diff)
 			}
 		})
