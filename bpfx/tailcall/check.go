@@ -167,14 +167,11 @@ func (m *model) checkReach() {
 		if todo = todo[:len(todo)-1]; seen[n] {
 			continue
 		}
-		if seen[n] = true; n.code == nil {
-			return // it may call any
+		if seen[n] = true; n.mayCallAny() {
+			return
 		}
 		for i := range n.calls {
 			e := &n.calls[i]
-			if e.array == nil {
-				return
-			}
 			all := e.lo == 0 && e.hi >= e.array.max-1
 			if all && whole[e.array] {
 				continue

@@ -24,7 +24,7 @@ func TestFindings(t *testing.T) {
 		{"fine", row(3), nil},
 		{"as long as can be", row(33), nil},
 		{"one too many", row(34), []string{
-			`error: program "entry": a path of 34 tail calls starts here and ends in "stagebh": the kernel follows 33, the next one falls through`,
+			`error: program "stagebh": no fewer than 34 tail calls lead here: the kernel follows 33, the next one falls through`,
 		}},
 		{"nil", nil, []string{"error: nil spec"}},
 		{"empty", &tailcall.Spec{}, []string{
@@ -291,5 +291,66 @@ func TestRelocated(t *testing.T) {
 				t.Errorf("Findings() (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestLength tells chains that can't work from those that may, by how their
+// programs choose: each calls the next, or one of those behind it.
+func TestLength(t *testing.T) {
+	const n = 40
+	variable := func(i int32) asm.Instructions { // from i to n-1
+		return call("jump", asm.LoadMem(asm.R3, asm.R6, 0, asm.Word), asm.JLT.Imm(asm.R3, i, "out"), asm.JGE.Imm(asm.R3, n, "out"))
+	}
+	for _, tt := range []struct {
+		name string
+		body func(next int32) asm.Instructions
+		any  bool // the entry calls any
+		want string
+	}{
+		{"always the next", func(i int32) asm.Instructions { return call("jump", to(i)) }, false,
+			`error: program "stagebh": no fewer than 34 tail calls lead here: the kernel follows 33, the next one falls through`},
+		{"the next, or the tenth", func(i int32) asm.Instructions {
+			return append(append(asm.Instructions{asm.LoadMem(asm.R1, asm.R6, 0, asm.Word), asm.JEq.Imm(asm.R1, 0, "far")}, call("jump", to(i))...),
+				append(asm.Instructions{asm.Mov.Imm(asm.R1, 0).WithSymbol("far")}, call("jump", to(min(i+9, n-1)))...)...)
+		}, false, `warning: program "entry": a path of 40 tail calls starts here and ends in "stagebn": the kernel follows 33, the next one falls through, unless the programs end it before`},
+		{"one of those behind", variable, false,
+			`hint: program "entry": a path of 40 tail calls starts here and ends in "stagebn": the kernel follows 33, the next one falls through; indices vary, so it may never happen`},
+		{"the entry any", func(i int32) asm.Instructions { return call("jump", to(i)) }, true,
+			`hint: program "entry": a path of 40 tail calls starts here and ends in "stagebn": the kernel follows 33, the next one falls through; indices vary, so it may never happen`},
+		{"an unknown array", func(i int32) asm.Instructions {
+			return append(append(asm.Instructions{asm.Mov.Imm(asm.R3, 0)}, asm.LoadMapPtr(asm.R2, 99), asm.FnTailCall.Call()), call("jump", to(i))...)
+		}, false, `warning: program "entry": a path of 40 tail calls starts here and ends in "stagebn": the kernel follows 33, the next one falls through, unless the programs end it before`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			out := asm.Instructions{asm.Mov.Imm(asm.R7, 0).WithSymbol("out")}
+			s := &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, tt.body(0), out)}
+			if tt.any {
+				s.Entry = xdp("entry", 0, variable(0), out)
+			}
+			for i := range int32(n) {
+				body := tt.body(i + 1)
+				if i >= n-1 {
+					body = nil
+				}
+				s.Slots = append(s.Slots, tailcall.Slot{Index: uint32(i), Program: xdp("stage"+string('a'+i/26)+string('a'+i%26), 0, body, out)})
+			}
+			var got []string
+			for _, f := range s.Findings() {
+				if f.Kind == tailcall.TooLong {
+					got = append(got, f.String())
+				}
+			}
+			if diff := cmp.Diff(tt.want, strings.Join(got, "\n")); diff != "" {
+				t.Errorf("Findings() (-want +got):\n%s", diff)
+			}
+		})
+	}
+	// A row that nothing leads to is only that.
+	s := row(40)
+	s.Entry = xdp("entry", 0, call("jump", to(39)))
+	for _, f := range s.Findings() {
+		if f.Kind != tailcall.Unreachable {
+			t.Errorf("finding %v of a row that nothing leads to", f)
+		}
 	}
 }
