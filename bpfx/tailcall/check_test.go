@@ -87,7 +87,7 @@ func TestFindings(t *testing.T) {
 		{"device and override", &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(0)), asm.Instructions{asm.FnOverrideReturn.Call()}), Slots: slots(
 			&ebpf.ProgramSpec{Name: "bound", Type: ebpf.XDP, Flags: 1 << 6, License: "GPL"},
 		)}, []string{
-			`error: program "bound", array "jump": it is bound to a device: the kernel takes no such program in an array, nor for a caller`,
+			`error: program "bound", array "jump": it is bound to a device: the kernel takes no such program in an array`,
 			`error: program "entry", array "jump": it calls bpf_override_return: the kernel takes no such program in an array, nor for a caller`,
 		}},
 		{"names", &tailcall.Spec{Map: "jump", Entry: xdp("same", 0, call("jump", to(0))), Others: []*ebpf.ProgramSpec{xdp("same", 0, call("jump", to(3)))}, Slots: slots(
@@ -106,7 +106,8 @@ func TestFindings(t *testing.T) {
 		{"attach type and frags", &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(0))), Slots: slots(
 			&ebpf.ProgramSpec{Name: "frags", Type: ebpf.XDP, AttachType: ebpf.AttachXDP, Flags: 1 << 5, License: "GPL"},
 		)}, []string{
-			`error: program "frags", array "jump": attach type XDP instead of None, one of them has xdp.frags, but program "entry" was first in the array: the kernel refuses both in one`,
+			`error: program "frags", array "jump": one of them has xdp.frags, but program "entry" was first in the array: the kernel refuses both in one`,
+			`warning: program "frags", array "jump": attach type XDP instead of None, but program "entry" was first in the array: kernels from 6.18 on, and older ones with later fixes, refuse both in one`,
 		}},
 		{"extension", &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(0))), Slots: slots(
 			&ebpf.ProgramSpec{Name: "ext", Type: ebpf.Extension, License: "GPL"},
@@ -261,6 +262,43 @@ func TestVariable(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := &tailcall.Spec{Map: "jump", MaxEntries: tt.max, Entry: xdp("entry", 0, call("jump", tt.index...)), Slots: tt.slots}
 			if diff := cmp.Diff(strings.Join(tt.want, "\n"), s.Findings().String()); diff != "" {
+				t.Errorf("Findings() (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestStorages wants programs refused for the cgroup storage that the owner of
+// the array doesn't use, and not for what it uses besides.
+func TestStorages(t *testing.T) {
+	storage := func(typ ebpf.MapType, name string) *ebpf.MapSpec {
+		return &ebpf.MapSpec{Name: name, Type: typ, KeySize: 16, ValueSize: 8}
+	}
+	skb := func(name string, jump asm.Instructions, maps ...string) *ebpf.ProgramSpec {
+		p := xdp(name, 1, jump)
+		for _, m := range maps {
+			p.Instructions = append(asm.Instructions{asm.LoadMapPtr(asm.R1, 0).WithReference(m)}, p.Instructions...)
+		}
+		p.Type = ebpf.CGroupSKB
+		return p
+	}
+	for _, tt := range []struct {
+		name          string
+		entry, callee []string
+		want          string
+	}{
+		{"the same", []string{"a", "b"}, []string{"b", "a"}, ""},
+		{"one of two", []string{"a", "b"}, []string{"a"}, ""},
+		{"none", []string{"a", "b"}, nil, ""},
+		{"another", []string{"a"}, []string{"b"}, `error: program "end", array "jump": it uses cgroup storage b, but program "entry", which was first in the array, uses a`},
+		{"one more", []string{"a"}, []string{"a", "b"}, `error: program "end", array "jump": it uses cgroup storage a and b, but program "entry", which was first in the array, uses a`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &tailcall.Spec{
+				Map: "jump", Entry: skb("entry", call("jump", to(0)), tt.entry...), Slots: slots(skb("end", nil, tt.callee...)),
+				Collection: &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{"a": storage(ebpf.CGroupStorage, "a"), "b": storage(ebpf.PerCPUCGroupStorage, "b")}},
+			}
+			if diff := cmp.Diff(tt.want, s.Findings().String()); diff != "" {
 				t.Errorf("Findings() (-want +got):\n%s", diff)
 			}
 		})
