@@ -49,10 +49,15 @@ type core struct {
 type liveArray struct {
 	name     string
 	m        *ebpf.Map
+	fd       int        // of m, also when it is closed
 	id       ebpf.MapID // 0 until Graph asks
 	max      uint32
 	slots    map[uint32]*bpfx.Program
 	optional map[uint32]bool
+}
+
+func newLiveArray(name string, m *ebpf.Map, optional map[uint32]bool) *liveArray {
+	return &liveArray{name: name, m: m, fd: m.FD(), max: m.MaxEntries(), slots: make(map[uint32]*bpfx.Program), optional: optional}
 }
 
 // SlotError says what is wrong with a slot.
