@@ -79,9 +79,9 @@ func (m *model) loadInto(c *core) error {
 			c.others = append(c.others, p)
 		}
 	}
-	before := make([]map[uint32]*bpfx.Program, len(c.arrays))
+	before := make([][]*bpfx.Program, len(c.arrays))
 	for k, la := range c.arrays {
-		before[k] = maps.Clone(la.slots)
+		before[k] = slices.Clone(la.slots)
 	}
 	err = m.fillSlots(c)
 	for k, la := range c.arrays {

@@ -3,7 +3,7 @@ package tailcall
 import (
 	"errors"
 	"fmt"
-	"maps"
+	"slices"
 
 	"github.com/cilium/ebpf"
 
@@ -72,7 +72,7 @@ func (c *core) fill(arrays []namedMap, programs map[uint32]*bpfx.Program) (*Chai
 		}
 	}
 	own := c.arrays[0]
-	before := maps.Clone(own.slots)
+	before := slices.Clone(own.slots)
 	for _, i := range sortedKeys(programs) {
 		if err := c.put(own, i, programs[i]); err != nil {
 			return nil, scope.Join(err, c.putBack(own, before))

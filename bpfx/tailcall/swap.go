@@ -3,7 +3,6 @@ package tailcall
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -84,7 +83,7 @@ func (c *Chain) swap(specs map[uint32]*ebpf.ProgramSpec) (unused []*bpfx.Program
 
 // putAll puts programs into slots, or none. It returns what they replaced.
 func (c *Chain) putAll(specs map[uint32]*ebpf.ProgramSpec, programs map[*ebpf.ProgramSpec]*bpfx.Program) (old []*bpfx.Program, err error) {
-	before := maps.Clone(c.array.slots)
+	before := slices.Clone(c.array.slots)
 	for _, i := range sortedKeys(specs) {
 		if err := c.put(c.array, i, programs[specs[i]]); err != nil {
 			return nil, scope.Join(err, c.putBack(c.array, before))
@@ -98,15 +97,16 @@ func (c *Chain) putAll(specs map[uint32]*ebpf.ProgramSpec, programs map[*ebpf.Pr
 
 // putBack puts into the slots of an array what was there before: programs, or
 // nothing.
-func (c *core) putBack(a *liveArray, before map[uint32]*bpfx.Program) error {
+func (c *core) putBack(a *liveArray, before []*bpfx.Program) error {
 	var errs []error
-	for _, i := range sortedKeys(a.slots) {
-		switch p := before[i]; {
+	for k, p := range before {
+		i := uint32(k)
+		switch {
 		case p == a.slots[i]:
 		case p != nil:
 			errs = append(errs, c.put(a, i, p))
 		default:
-			delete(a.slots, i)
+			a.slots[i] = nil
 			if err := a.m.Delete(i); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 				errs = append(errs, &SlotError{a.name, i, "", err})
 			}
