@@ -234,7 +234,7 @@ func TestVariable(t *testing.T) {
 			fmt.Sprintf(slow, 6, "an index from 0 to 63"),
 		}},
 		{"none is filled", 4, nil, asm.Instructions{byte0, asm.And.Imm(asm.R3, 1)}, []string{
-			`error: program "entry", instruction 6, array "jump": tail call always falls through: all slots that it may call are empty`,
+			`error: program "entry", instruction 6, array "jump": tail call always falls through: all slots that it may call are empty; fill one, or make one Optional`,
 			fmt.Sprintf(slow, 6, "an index from 0 to 1"),
 		}},
 		{"beyond", 2, slots(a, b), asm.Instructions{byte0, asm.Add.Imm(asm.R3, 2)}, []string{

@@ -184,7 +184,7 @@ func (c *core) resolve(spec *ebpf.ProgramSpec) (*ebpf.ProgramSpec, error) {
 		}
 		m := c.mapByName(ins.Reference())
 		if m == nil {
-			continue // checked before; the kernel will say
+			return nil, fmt.Errorf("map %q isn't loaded, since no program of the chain referred to it: have Load load this one too, in Others", ins.Reference())
 		}
 		if changed == nil {
 			changed = spec.Copy()

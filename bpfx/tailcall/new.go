@@ -18,8 +18,9 @@ import (
 // what.
 //
 // The programs and array stay the caller's; array may be closed at once, since
-// the chain and the entry hold it by descriptors of their own. Close doesn't
-// close the programs.
+// the chain holds it by a descriptor of its own until Close, and the entry does
+// as long as what it was attached to before Close. Close doesn't close the
+// programs.
 //
 // Opening programs that the array has needs CAP_SYS_ADMIN.
 func New(array *ebpf.Map, entry *bpfx.Program, programs map[uint32]*bpfx.Program) (*Chain, error) {

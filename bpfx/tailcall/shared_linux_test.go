@@ -78,6 +78,27 @@ func TestLoadInto(t *testing.T) {
 	}
 }
 
+// TestSwapMap swaps programs that refer to maps: one that is loaded, and one that
+// no program of the chain needed.
+func TestSwapMap(t *testing.T) {
+	uses := func(name string) *ebpf.ProgramSpec {
+		return xdp("uses", 7, asm.Instructions{asm.LoadMapPtr(asm.R1, 0).WithReference(name)})
+	}
+	counts := &ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1}
+	s := row(1)
+	s.Slots[0].Program = uses("loaded")
+	s.Collection = &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{"loaded": counts, "other": counts}}
+	c := mustLoad(t, s)
+	if err := c.Swap(map[uint32]*ebpf.ProgramSpec{0: uses("loaded")}); err != nil {
+		t.Error(err)
+	}
+	err := c.Swap(map[uint32]*ebpf.ProgramSpec{0: uses("other")})
+	if err == nil || !strings.Contains(err.Error(), `map "other" isn't loaded`) || !strings.Contains(err.Error(), "in Others") {
+		t.Errorf("Swap() = %v, want that the map isn't loaded, and what to do", err)
+	}
+	wantReturn(t, c.Entry(), 7)
+}
+
 // TestSwapDetaches replaces a program that is attached to something of the
 // user's, whose detaching looks at the chain.
 func TestSwapDetaches(t *testing.T) {
