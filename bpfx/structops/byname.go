@@ -42,10 +42,12 @@ func unregisterByName(name string) error {
 		}
 		switch state {
 		case stateInUse:
-			if err := m.Delete(uint32(0)); err != nil {
+			switch err := m.Delete(uint32(0)); {
+			case err == nil:
+				done = true
+			case !isUnregistered(err):
 				return err
 			}
-			done = true
 		case stateReady:
 			n, err := detachLinks(m)
 			if err != nil {
@@ -148,26 +150,34 @@ func identified(m *ebpf.Map, fn func(*ebpf.Map, *Type, []byte) error) error {
 }
 
 // holder says who has a name.
-func holder(t *Type, name string) string {
-	who := "the kernel or one of its modules"
-	// Where maps can't be listed, it stays at that.
-	_ = eachMap(func(m *ebpf.Map, other *Type, value []byte) error {
+func holder(t *Type, name string) (who string) {
+	err := eachMap(func(m *ebpf.Map, other *Type, value []byte) error {
 		if other.Name != t.Name || t.nameOf(value) != name {
 			return nil
 		}
 		state, _, err := readState(m)
-		id, idErr := mapID(m)
-		if err != nil || idErr != nil {
-			return nil
+		if err != nil {
+			return err
+		}
+		id, err := mapID(m)
+		if err != nil {
+			return err
 		}
 		held := state == stateInUse
 		if state == stateReady {
 			err = eachLink(func(_ link.Link, uses ebpf.MapID) bool { held = uses == id; return !held })
 		}
-		if held && err == nil {
+		if held {
 			who = fmt.Sprintf("struct_ops map %d (UnregisterByName takes it away)", id)
 		}
-		return nil
+		return err
 	})
+	switch {
+	case who != "":
+	case err != nil:
+		who = fmt.Sprintf("somebody (who can't be told: list struct_ops maps: %v)", err)
+	default:
+		who = "the kernel or one of its modules"
+	}
 	return fmt.Sprintf("%s: %q", who, name)
 }

@@ -112,6 +112,9 @@ func (f *flow) next(i int) []int {
 	case asm.Exit:
 		return nil
 	case asm.Ja:
+		if op.Source() == asm.RegSource {
+			return nil // where a register says
+		}
 		return []int{f.target(i)}
 	}
 	return []int{i + 1, f.target(i)}

@@ -45,4 +45,11 @@ func TestFlowOffsets(t *testing.T) {
 	if f.unset {
 		t.Error("what sets R0 isn't seen after a long jump")
 	}
+	f = newFlow(asm.Instructions{
+		{OpCode: asm.OpCode(asm.JumpClass).SetJumpOp(asm.Ja).SetSource(asm.RegSource)}, // to where R0 says
+		asm.Return(),
+	})
+	if f.unset {
+		t.Error("a jump by a register leads to the next instruction")
+	}
 }

@@ -3,6 +3,7 @@ package structops
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -102,11 +103,20 @@ func (o *Ops) newMap() error {
 	if err != nil {
 		return scope.Join(err, m.Close())
 	}
-	if o.m != nil {
-		o.old = append(o.old, o.m)
-	}
+	o.retire()
 	o.m, o.id = m, id
 	return nil
+}
+
+// retire puts the map aside as long as sockets use it, which [Ops.Users] counts.
+func (o *Ops) retire() {
+	if o.m == nil {
+		return
+	}
+	o.old = slices.DeleteFunc(append(o.old, o.m), func(m *ebpf.Map) bool {
+		_, refs, err := readState(m)
+		return err == nil && refs <= 0 && m.Close() == nil
+	})
 }
 
 // objectName makes a name that a BPF object may have.

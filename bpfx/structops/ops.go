@@ -45,7 +45,7 @@ type Ops struct {
 	value  []byte // what is put into the map
 	m      *ebpf.Map
 	id     ebpf.MapID
-	old    []*ebpf.Map // were registered without a link, and can't be again
+	old    []*ebpf.Map // were registered without a link, and can't be again; sockets may use them
 	linked bool        // m is registered by a link
 	link   *bpfx.Attachment
 	inUse  bool // m is registered without a link
@@ -201,11 +201,16 @@ func (o *Ops) unregister() error {
 		return l.Close()
 	}
 	o.inUse = false
-	err := o.m.Delete(uint32(0))
-	if errors.Is(err, syscall.EINPROGRESS) || errors.Is(err, os.ErrNotExist) {
-		return nil // somebody else has done it
+	if err := o.m.Delete(uint32(0)); !isUnregistered(err) {
+		return err
 	}
-	return err
+	return nil
+}
+
+// isUnregistered reports whether a map without a link can't be unregistered
+// since somebody else has done it.
+func isUnregistered(err error) bool {
+	return errors.Is(err, syscall.EINPROGRESS) || errors.Is(err, os.ErrNotExist)
 }
 
 // Close unregisters the operations unless they are pinned, and closes the

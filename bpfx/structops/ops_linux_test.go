@@ -83,6 +83,9 @@ func TestRegister(t *testing.T) {
 			if err := o.Register(); err != nil {
 				t.Fatal(err)
 			}
+			if len(o.old) > 1 { // the last may take a moment
+				t.Errorf("%d maps that no socket uses are kept", len(o.old))
+			}
 			if err := o.Close(); err != nil {
 				t.Fatal(err)
 			}

@@ -83,6 +83,7 @@ func (o *Ops) unpin() error {
 // maps are not at hand. Close leaves them registered while the pin is there.
 //
 // Returns an error wrapping [os.ErrNotExist] if there is nothing at path.
+// Requires CAP_SYS_ADMIN if they are registered by a link.
 func LoadPinned(path string) (*Ops, error) {
 	o, err := loadPinned(path)
 	if err != nil {
@@ -137,7 +138,7 @@ func (o *Ops) openLinked(a *bpfx.Attachment, path string) error {
 		return err
 	}
 	if id == 0 {
-		return fmt.Errorf("%s is a link, but none of struct_ops", path)
+		return fmt.Errorf("%s is a link, but none of struct_ops, or somebody has unregistered them", path)
 	}
 	o.m, err = ebpf.NewMapFromID(id)
 	return err

@@ -2,10 +2,12 @@ package structops
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/bpfx/go/internal/testutil"
@@ -159,6 +161,38 @@ func TestUnregisterByName(t *testing.T) {
 	}
 }
 
+// TestHolder asks who has a name, as root and as somebody who may not know.
+func TestHolder(t *testing.T) {
+	const env = "BPFX_TEST_HOLDER"
+	if os.Getenv(env) == "" {
+		testutil.NeedRoot(t)
+	}
+	typ, err := Lookup("tcp_congestion_ops")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if os.Getenv(env) != "" {
+		if got := holder(typ, "bpfx_holder"); !strings.HasPrefix(got, "somebody (") || !strings.Contains(got, "not permitted") {
+			t.Errorf("holder() = %s, want that it can't be told", got)
+		}
+		return
+	}
+	o := mustRegister(t, minimal("bpfx_holder"))
+	if got, want := holder(typ, "bpfx_holder"), fmt.Sprintf("struct_ops map %d (", o.ID()); !strings.HasPrefix(got, want) {
+		t.Errorf("holder() = %s, want %s", got, want)
+	}
+	if got := holder(typ, "bpfx_nobody"); !strings.HasPrefix(got, "the kernel or") {
+		t.Errorf("holder() = %s, want the kernel", got)
+	}
+	cmd := exec.Command("/proc/self/exe", "-test.run=^TestHolder$", "-test.v")
+	cmd.Env = append(os.Environ(), env+"=1")
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestHolder") {
+		t.Errorf("as nobody: %v\n%s", err, out)
+	}
+}
+
 // TestUnregisterByNameLink does the same for a link that is pinned.
 func TestUnregisterByNameLink(t *testing.T) {
 	testutil.NeedRoot(t)
@@ -173,6 +207,9 @@ func TestUnregisterByNameLink(t *testing.T) {
 	}
 	if available(t, "bpfx_held") {
 		t.Error("it is registered after UnregisterByName")
+	}
+	if _, err := LoadPinned(path); err == nil || !strings.Contains(err.Error(), "somebody has unregistered them") {
+		t.Errorf("LoadPinned() of what is unregistered = %v", err)
 	}
 	// What was taken away can't be replaced, and can be given up.
 	if err := o.Replace(mustLoad(t, minimal("bpfx_held"))); err == nil || !strings.Contains(err.Error(), "somebody else") {

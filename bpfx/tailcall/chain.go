@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"os"
 	"slices"
 	"sync"
+	"unsafe"
 
 	"github.com/cilium/ebpf"
 
@@ -32,7 +32,7 @@ type Chain struct {
 
 // A core is what a chain and its nested ones share.
 type core struct {
-	mu     sync.RWMutex
+	mu     sync.Mutex
 	closed bool
 	spec   *Spec // what it was loaded from, or little more than the array's name
 	entry  *bpfx.Program
@@ -49,10 +49,15 @@ type core struct {
 type liveArray struct {
 	name     string
 	m        *ebpf.Map
+	fd       int        // of m, also when it is closed
 	id       ebpf.MapID // 0 until Graph asks
 	max      uint32
-	slots    map[uint32]*bpfx.Program
+	slots    []*bpfx.Program // of all slots, nil for an empty one
 	optional map[uint32]bool
+}
+
+func newLiveArray(name string, m *ebpf.Map, optional map[uint32]bool) *liveArray {
+	return &liveArray{name: name, m: m, fd: m.FD(), max: m.MaxEntries(), slots: make([]*bpfx.Program, m.MaxEntries()), optional: optional}
 }
 
 // SlotError says what is wrong with a slot.
@@ -84,16 +89,19 @@ func (c *Chain) Others() []*bpfx.Program { return slices.Clone(c.others) }
 // Program returns the program in a slot, nil if it is empty. It may be closed
 // when Swap replaces it.
 func (c *Chain) Program(slot uint32) *bpfx.Program {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if slot >= c.array.max {
+		return nil
+	}
 	return c.array.slots[slot]
 }
 
 // ByName returns the program of that name among the entry, the others and the
 // programs in all arrays. It returns nil if there is none, or several.
 func (c *Chain) ByName(name string) *bpfx.Program {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var found *bpfx.Program
 	for _, p := range c.programs() {
 		if c.name(p) != name {
@@ -121,8 +129,8 @@ func (c *core) programs() (list []*bpfx.Program) {
 		add(p)
 	}
 	for _, a := range c.arrays {
-		for _, i := range sortedKeys(a.slots) {
-			add(a.slots[i])
+		for _, p := range a.slots {
+			add(p)
 		}
 	}
 	return list
@@ -130,9 +138,15 @@ func (c *core) programs() (list []*bpfx.Program) {
 
 // Len returns how many slots have a program.
 func (c *Chain) Len() int {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return len(c.array.slots)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, p := range c.array.slots {
+		if p != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // MaxEntries returns how many slots the array has.
@@ -142,11 +156,11 @@ func (c *Chain) MaxEntries() uint32 { return c.array.max }
 // there when the loop began.
 func (c *Chain) All() iter.Seq2[uint32, *bpfx.Program] {
 	return func(yield func(uint32, *bpfx.Program) bool) {
-		c.mu.RLock()
-		slots := maps.Clone(c.array.slots)
-		c.mu.RUnlock()
-		for _, i := range sortedKeys(slots) {
-			if !yield(i, slots[i]) {
+		c.mu.Lock()
+		slots := slices.Clone(c.array.slots)
+		c.mu.Unlock()
+		for i, p := range slots {
+			if p != nil && !yield(uint32(i), p) {
 				return
 			}
 		}
@@ -183,8 +197,8 @@ func (c *Chain) Map(name string) *ebpf.Map {
 // Variable returns a global variable of the chain's programs by name; nil if
 // there is none. It is only valid until Close.
 func (c *Chain) Variable(name string) *ebpf.Variable {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.coll == nil || c.closed {
 		return nil
 	}
@@ -212,7 +226,11 @@ func (c *Chain) Set(slot uint32, p *bpfx.Program) error {
 func (c *core) put(a *liveArray, slot uint32, p *bpfx.Program) error {
 	err := c.checkPut(a, slot, p)
 	if err == nil {
-		err = p.Use(func(p *ebpf.Program) error { return a.m.Put(slot, p) })
+		err = p.Use(func(p *ebpf.Program) error {
+			// Put takes pointers as they are: no second allocation, no look at types.
+			elem := struct{ slot, fd uint32 }{slot, uint32(p.FD())}
+			return a.m.Put(unsafe.Pointer(&elem.slot), unsafe.Pointer(&elem.fd))
+		})
 		if err != nil {
 			err = c.explainPut(a, p, err)
 		}
@@ -241,7 +259,7 @@ func (c *Chain) Clear(slot uint32) error {
 	if err != nil {
 		return &SlotError{c.array.name, slot, "", err}
 	}
-	delete(c.array.slots, slot)
+	c.array.slots[slot] = nil
 	return nil
 }
 

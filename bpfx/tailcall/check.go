@@ -105,7 +105,7 @@ func (m *model) checkVariable(n *node, e *edge) {
 	holes, all := a.holes(e.lo, min(e.hi, a.max-1))
 	switch {
 	case all:
-		m.aboutCall(Error, EmptySlot, n, e, -1, "tail call always falls through: all slots that it may call are empty")
+		m.aboutCall(Error, EmptySlot, n, e, -1, "tail call always falls through: all slots that it may call are empty; fill one, or make one Optional")
 	case e.hi < a.max && holes != "":
 		m.aboutCall(Warning, EmptySlot, n, e, -1, "tail call with an index from %d to %d may fall through: %s", e.lo, e.hi, holes)
 	case holes != "":
@@ -167,14 +167,11 @@ func (m *model) checkReach() {
 		if todo = todo[:len(todo)-1]; seen[n] {
 			continue
 		}
-		if seen[n] = true; n.code == nil {
-			return // it may call any
+		if seen[n] = true; n.mayCallAny() {
+			return
 		}
 		for i := range n.calls {
 			e := &n.calls[i]
-			if e.array == nil {
-				return
-			}
 			all := e.lo == 0 && e.hi >= e.array.max-1
 			if all && whole[e.array] {
 				continue

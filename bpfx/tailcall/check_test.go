@@ -8,6 +8,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bpfx/go/bpfx/tailcall"
@@ -23,7 +24,7 @@ func TestFindings(t *testing.T) {
 		{"fine", row(3), nil},
 		{"as long as can be", row(33), nil},
 		{"one too many", row(34), []string{
-			`error: program "entry": a path of 34 tail calls starts here and ends in "stagebh": the kernel follows 33, the next one falls through`,
+			`error: program "stagebh": no fewer than 34 tail calls lead here: the kernel follows 33, the next one falls through`,
 		}},
 		{"nil", nil, []string{"error: nil spec"}},
 		{"empty", &tailcall.Spec{}, []string{
@@ -86,7 +87,7 @@ func TestFindings(t *testing.T) {
 		{"device and override", &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(0)), asm.Instructions{asm.FnOverrideReturn.Call()}), Slots: slots(
 			&ebpf.ProgramSpec{Name: "bound", Type: ebpf.XDP, Flags: 1 << 6, License: "GPL"},
 		)}, []string{
-			`error: program "bound", array "jump": it is bound to a device: the kernel takes no such program in an array, nor for a caller`,
+			`error: program "bound", array "jump": it is bound to a device: the kernel takes no such program in an array`,
 			`error: program "entry", array "jump": it calls bpf_override_return: the kernel takes no such program in an array, nor for a caller`,
 		}},
 		{"names", &tailcall.Spec{Map: "jump", Entry: xdp("same", 0, call("jump", to(0))), Others: []*ebpf.ProgramSpec{xdp("same", 0, call("jump", to(3)))}, Slots: slots(
@@ -105,7 +106,8 @@ func TestFindings(t *testing.T) {
 		{"attach type and frags", &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(0))), Slots: slots(
 			&ebpf.ProgramSpec{Name: "frags", Type: ebpf.XDP, AttachType: ebpf.AttachXDP, Flags: 1 << 5, License: "GPL"},
 		)}, []string{
-			`error: program "frags", array "jump": attach type XDP instead of None, one of them has xdp.frags, but program "entry" was first in the array: the kernel refuses both in one`,
+			`error: program "frags", array "jump": one of them has xdp.frags, but program "entry" was first in the array: the kernel refuses both in one`,
+			`warning: program "frags", array "jump": attach type XDP instead of None, but program "entry" was first in the array: kernels from 6.18 on, and older ones with later fixes, refuse both in one`,
 		}},
 		{"extension", &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(0))), Slots: slots(
 			&ebpf.ProgramSpec{Name: "ext", Type: ebpf.Extension, License: "GPL"},
@@ -232,7 +234,7 @@ func TestVariable(t *testing.T) {
 			fmt.Sprintf(slow, 6, "an index from 0 to 63"),
 		}},
 		{"none is filled", 4, nil, asm.Instructions{byte0, asm.And.Imm(asm.R3, 1)}, []string{
-			`error: program "entry", instruction 6, array "jump": tail call always falls through: all slots that it may call are empty`,
+			`error: program "entry", instruction 6, array "jump": tail call always falls through: all slots that it may call are empty; fill one, or make one Optional`,
 			fmt.Sprintf(slow, 6, "an index from 0 to 1"),
 		}},
 		{"beyond", 2, slots(a, b), asm.Instructions{byte0, asm.Add.Imm(asm.R3, 2)}, []string{
@@ -263,5 +265,130 @@ func TestVariable(t *testing.T) {
 				t.Errorf("Findings() (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestStorages wants programs refused for the cgroup storage that the owner of
+// the array doesn't use, and not for what it uses besides.
+func TestStorages(t *testing.T) {
+	storage := func(typ ebpf.MapType, name string) *ebpf.MapSpec {
+		return &ebpf.MapSpec{Name: name, Type: typ, KeySize: 16, ValueSize: 8}
+	}
+	skb := func(name string, jump asm.Instructions, maps ...string) *ebpf.ProgramSpec {
+		p := xdp(name, 1, jump)
+		for _, m := range maps {
+			p.Instructions = append(asm.Instructions{asm.LoadMapPtr(asm.R1, 0).WithReference(m)}, p.Instructions...)
+		}
+		p.Type = ebpf.CGroupSKB
+		return p
+	}
+	for _, tt := range []struct {
+		name          string
+		entry, callee []string
+		want          string
+	}{
+		{"the same", []string{"a", "b"}, []string{"b", "a"}, ""},
+		{"one of two", []string{"a", "b"}, []string{"a"}, ""},
+		{"none", []string{"a", "b"}, nil, ""},
+		{"another", []string{"a"}, []string{"b"}, `error: program "end", array "jump": it uses cgroup storage b, but program "entry", which was first in the array, uses a`},
+		{"one more", []string{"a"}, []string{"a", "b"}, `error: program "end", array "jump": it uses cgroup storage a and b, but program "entry", which was first in the array, uses a`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &tailcall.Spec{
+				Map: "jump", Entry: skb("entry", call("jump", to(0)), tt.entry...), Slots: slots(skb("end", nil, tt.callee...)),
+				Collection: &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{"a": storage(ebpf.CGroupStorage, "a"), "b": storage(ebpf.PerCPUCGroupStorage, "b")}},
+			}
+			if diff := cmp.Diff(tt.want, s.Findings().String()); diff != "" {
+				t.Errorf("Findings() (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestRelocated wants nothing taken for known that loading changes: constants of
+// CO-RE, and addresses of what the kernel may not have.
+func TestRelocated(t *testing.T) {
+	core := func(ins asm.Instruction) asm.Instruction {
+		return btf.WithCORERelocationMetadata(ins, new(btf.CORERelocation))
+	}
+	for _, tt := range []struct {
+		name string
+		set  asm.Instruction // puts 0 into R7, as far as the object file knows
+		want string
+	}{
+		{"constant", asm.Mov.Imm(asm.R7, 0), `warning: program "end", array "jump", slot 0: no call leads here from the entry`},
+		{"does a field exist", core(asm.Mov.Imm(asm.R7, 0)), ""},
+		{"value of an enum", core(asm.LoadImm(asm.R7, 0, asm.DWord)), ""},
+		{"weak symbol", asm.LoadImm(asm.R7, 0, asm.DWord).WithReference("bpf_new_function"), ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &tailcall.Spec{Map: "jump", Slots: slots(xdp("end", 1)), Entry: xdp("entry", 0,
+				asm.Instructions{tt.set, asm.JEq.Imm(asm.R7, 0, "old")}, call("jump", to(0)),
+				asm.Instructions{asm.Mov.Imm(asm.R7, 0).WithSymbol("old")})}
+			if diff := cmp.Diff(tt.want, s.Findings().String()); diff != "" {
+				t.Errorf("Findings() (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestLength tells chains that can't work from those that may, by how their
+// programs choose: each calls the next, or one of those behind it.
+func TestLength(t *testing.T) {
+	const n = 40
+	variable := func(i int32) asm.Instructions { // from i to n-1
+		return call("jump", asm.LoadMem(asm.R3, asm.R6, 0, asm.Word), asm.JLT.Imm(asm.R3, i, "out"), asm.JGE.Imm(asm.R3, n, "out"))
+	}
+	for _, tt := range []struct {
+		name string
+		body func(next int32) asm.Instructions
+		any  bool // the entry calls any
+		want string
+	}{
+		{"always the next", func(i int32) asm.Instructions { return call("jump", to(i)) }, false,
+			`error: program "stagebh": no fewer than 34 tail calls lead here: the kernel follows 33, the next one falls through`},
+		{"the next, or the tenth", func(i int32) asm.Instructions {
+			return append(append(asm.Instructions{asm.LoadMem(asm.R1, asm.R6, 0, asm.Word), asm.JEq.Imm(asm.R1, 0, "far")}, call("jump", to(i))...),
+				append(asm.Instructions{asm.Mov.Imm(asm.R1, 0).WithSymbol("far")}, call("jump", to(min(i+9, n-1)))...)...)
+		}, false, `warning: program "entry": a path of 40 tail calls starts here and ends in "stagebn": the kernel follows 33, the next one falls through, unless the programs end it before`},
+		{"one of those behind", variable, false,
+			`hint: program "entry": a path of 40 tail calls starts here and ends in "stagebn": the kernel follows 33, the next one falls through; indices vary, so it may never happen`},
+		{"the entry any", func(i int32) asm.Instructions { return call("jump", to(i)) }, true,
+			`hint: program "entry": a path of 40 tail calls starts here and ends in "stagebn": the kernel follows 33, the next one falls through; indices vary, so it may never happen`},
+		{"an unknown array", func(i int32) asm.Instructions {
+			return append(append(asm.Instructions{asm.Mov.Imm(asm.R3, 0)}, asm.LoadMapPtr(asm.R2, 99), asm.FnTailCall.Call()), call("jump", to(i))...)
+		}, false, `warning: program "entry": a path of 40 tail calls starts here and ends in "stagebn": the kernel follows 33, the next one falls through, unless the programs end it before`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			out := asm.Instructions{asm.Mov.Imm(asm.R7, 0).WithSymbol("out")}
+			s := &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, tt.body(0), out)}
+			if tt.any {
+				s.Entry = xdp("entry", 0, variable(0), out)
+			}
+			for i := range int32(n) {
+				body := tt.body(i + 1)
+				if i >= n-1 {
+					body = nil
+				}
+				s.Slots = append(s.Slots, tailcall.Slot{Index: uint32(i), Program: xdp("stage"+string('a'+i/26)+string('a'+i%26), 0, body, out)})
+			}
+			var got []string
+			for _, f := range s.Findings() {
+				if f.Kind == tailcall.TooLong {
+					got = append(got, f.String())
+				}
+			}
+			if diff := cmp.Diff(tt.want, strings.Join(got, "\n")); diff != "" {
+				t.Errorf("Findings() (-want +got):\n%s", diff)
+			}
+		})
+	}
+	// A row that nothing leads to is only that.
+	s := row(40)
+	s.Entry = xdp("entry", 0, call("jump", to(39)))
+	for _, f := range s.Findings() {
+		if f.Kind != tailcall.Unreachable {
+			t.Errorf("finding %v of a row that nothing leads to", f)
+		}
 	}
 }

@@ -56,10 +56,13 @@ func (m *model) checkOwner(a *arrayModel) {
 		if n.spec == nil || owner.spec == nil {
 			continue
 		}
+		if diff := attachTypes(owner, n); diff != "" && n.typ == owner.typ {
+			m.aboutProgram(Warning, Incompatible, n, a.name, "%s, but %s was first in the array: kernels from 6.18 on, and older ones with later fixes, refuse both in one", diff, owner.quoted())
+		}
 		if s, t := n.spec.AttachTo, owner.spec.AttachTo; s != t && n.typ == owner.typ && typedByTarget(n.typ) {
 			m.aboutProgram(Warning, Incompatible, n, a.name, "it is for %q, but %s is for %q: the kernel refuses both in one array unless their arguments are the same", s, owner.quoted(), t)
 		}
-		if s, t := m.storages(n), m.storages(owner); len(s) > 0 && !slices.Equal(s, t) {
+		if s, t := m.storages(n), m.storages(owner); slices.ContainsFunc(s, func(name string) bool { return !slices.Contains(t, name) }) {
 			m.aboutProgram(Error, Incompatible, n, a.name, "it uses cgroup storage %s, but %s, which was first in the array, uses %s", list(s), owner.quoted(), list(t))
 		}
 	}
@@ -88,23 +91,48 @@ func (m *model) checkUser(a *arrayModel, n *node) {
 		m.aboutProgram(Error, Incompatible, n, a.name, "programs of type %v can't be in a slot", n.typ)
 	case n.code != nil && n.code.overrides:
 		m.aboutProgram(Error, Incompatible, n, a.name, "it calls bpf_override_return: the kernel takes no such program in an array, nor for a caller")
-	case n.spec != nil && n.typ == ebpf.XDP && n.spec.Flags&flagXDPDevBound != 0:
-		m.aboutProgram(Error, Incompatible, n, a.name, "it is bound to a device: the kernel takes no such program in an array, nor for a caller")
+	case callee && n.deviceBound():
+		m.aboutProgram(Error, Incompatible, n, a.name, "it is bound to a device: the kernel takes no such program in an array")
+	case n.deviceBound():
+		m.aboutProgram(Warning, Incompatible, n, a.name, "it is bound to a device: kernels before 6.16, but for some with later fixes, refuse such programs if they make tail calls")
 	case n.spec != nil && n.spec.Flags&flagSleepable != 0 && len(n.calls) > 0:
 		m.aboutProgram(Warning, Incompatible, n, a.name, "it is sleepable: kernels before 7 refuse such programs if they make tail calls")
 	}
 }
 
-// differences says in what the kernel finds programs of an array to differ.
+// deviceBound reports whether n is an XDP program for one device only.
+func (n *node) deviceBound() bool {
+	return n.spec != nil && n.typ == ebpf.XDP && n.spec.Flags&flagXDPDevBound != 0
+}
+
+// attachTypes says how the attach types of two programs of a type differ, "" if
+// they don't.
+func attachTypes(owner, n *node) string {
+	if s, t := attachType(n.spec), attachType(owner.spec); s != t {
+		return fmt.Sprintf("attach type %v instead of %v", s, t)
+	}
+	return ""
+}
+
+// refusal says why the kernel at hand may have refused n beside owner.
+func refusal(owner, n *node) string {
+	diff := differences(owner, n)
+	if n.typ == owner.typ && n.spec != nil && owner.spec != nil {
+		if types := attachTypes(owner, n); types != "" {
+			diff = append(diff, types)
+		}
+	}
+	return strings.Join(diff, ", ")
+}
+
+// differences says in what programs of an array differ that every kernel
+// refuses, or runs wrongly.
 func differences(owner, n *node) (diff []string) {
 	if n.typ != owner.typ {
 		return []string{fmt.Sprintf("type %v instead of %v", n.typ, owner.typ)}
 	}
 	if n.spec == nil || owner.spec == nil {
 		return nil
-	}
-	if s, t := attachType(n.spec), attachType(owner.spec); s != t {
-		diff = append(diff, fmt.Sprintf("attach type %v instead of %v", s, t))
 	}
 	if n.typ == ebpf.XDP && (n.spec.Flags^owner.spec.Flags)&flagXDPHasFrags != 0 {
 		diff = append(diff, "one of them has xdp.frags")

@@ -42,7 +42,7 @@ const (
 	OutOfRange                // Error: an index is not below the array's MaxEntries
 	Unreachable               // Warning: no call leads to a slot
 	Incompatible              // Error: the kernel refuses a program in, or with, its array; Warning: it depends
-	TooLong                   // Error: a path of more calls than the kernel follows
+	TooLong                   // Error: more calls lead to a program than the kernel follows; Warning: on some path; Hint: with variable indices
 	Cycle                     // Warning: programs that call each other in a circle; Hint: with variable indices
 	StackDepth                // Error: too much stack in use around a call in a subprogram; Warning: for older kernels only
 	NoBTF                     // Error: a call in a subprogram of a program without BTF

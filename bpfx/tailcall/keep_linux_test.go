@@ -1,6 +1,7 @@
 package tailcall_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"golang.org/x/sys/unix"
 
 	"github.com/bpfx/go/bpfx"
 	"github.com/bpfx/go/bpfx/tailcall"
@@ -172,6 +174,37 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// created makes a directory and tells what is made in it, in order.
+func created(tb testing.TB, dir string) func() []string {
+	tb.Helper()
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		tb.Fatal(err)
+	}
+	fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { unix.Close(fd) })
+	if _, err := unix.InotifyAddWatch(fd, dir, unix.IN_CREATE); err != nil {
+		tb.Fatal(err)
+	}
+	return func() (names []string) {
+		tb.Helper()
+		buf := make([]byte, 4096)
+		n, err := unix.Read(fd, buf)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for buf = buf[:n]; len(buf) > unix.SizeofInotifyEvent; { // struct inotify_event, then the name
+			size := binary.NativeEndian.Uint32(buf[12:])
+			name, _, _ := strings.Cut(string(buf[unix.SizeofInotifyEvent:][:size]), "\x00")
+			names = append(names, name)
+			buf = buf[unix.SizeofInotifyEvent+size:]
+		}
+		return names
+	}
+}
+
 // TestPin pins an attached chain, closes it, and finds it working and complete.
 func TestPin(t *testing.T) {
 	m, count := mustCounter(t)
@@ -180,8 +213,13 @@ func TestPin(t *testing.T) {
 	if _, err := c.Entry().Attach(hook); err != nil {
 		t.Fatal(err)
 	}
+	pinned := created(t, dir)
 	if err := c.Pin(dir); err != nil {
 		t.Fatal(err)
+	}
+	// If the process is killed meanwhile, no attachment stays alone.
+	if got := pinned(); !slices.Equal(got, []string{"entry", "array_jump", "link_0"}) {
+		t.Errorf("Pin() made %v, in this order", got)
 	}
 	if err := c.Pin(dir); !errors.Is(err, os.ErrExist) {
 		t.Errorf("second Pin() = %v, want ErrExist", err)
@@ -319,6 +357,21 @@ func TestPinRefused(t *testing.T) {
 	}
 	if names := list(t, dir); !slices.Equal(names, []string{"array_jump", "entry"}) {
 		t.Errorf("Pin() made %v", names)
+	}
+	// What others have put there is left alone.
+	for _, name := range []string{"aaa", "entry_old"} {
+		if err := q.Pin(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		again, err := tailcall.LoadPinned(dir)
+		if err != nil {
+			t.Errorf("LoadPinned() beside %s = %v", name, err)
+		} else if err := again.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := q.Unpin(); err != nil {
+		t.Fatal(err)
 	}
 	if err := c.Unpin(); err != nil {
 		t.Error(err)

@@ -2,6 +2,7 @@ package tailcall_test
 
 import (
 	"errors"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/bpfx/go/bpfx"
 	"github.com/bpfx/go/bpfx/tailcall"
+	"github.com/bpfx/go/internal/netns"
 	"github.com/bpfx/go/internal/testutil"
 )
 
@@ -82,7 +84,7 @@ func TestKernel(t *testing.T) {
 			name: "another type that calls", level: tailcall.Error, kind: tailcall.Incompatible, errno: syscall.EINVAL, says: `load program "caller": invalid argument: it calls through an array of program "entry": type SchedCLS instead of XDP`,
 			spec: &tailcall.Spec{Map: "jump", Entry: entry, Others: []*ebpf.ProgramSpec{caller}, Slots: slots(end)},
 		}, {
-			name: "another attach type", level: tailcall.Error, kind: tailcall.Incompatible, errno: syscall.EINVAL, says: `slot 0, program "attach"`,
+			name: "another attach type", level: tailcall.Warning, kind: tailcall.Incompatible, errno: syscall.EINVAL, says: `slot 0, program "attach"`,
 			spec:  &tailcall.Spec{Map: "jump", Entry: entry, Slots: slots(attach)},
 			since: "6.18", feature: "attach types in program arrays",
 		}, {
@@ -248,6 +250,44 @@ func TestSleepable(t *testing.T) {
 			}
 			tt.test(t)
 		})
+	}
+}
+
+// TestDeviceBound puts XDP programs that are bound to a device on either side of
+// a call.
+func TestDeviceBound(t *testing.T) {
+	testutil.NeedRoot(t)
+	testutil.NeedKernel(t, "6.3", "programs that are bound to a device")
+	testutil.NeedModule(t, "veth", "CONFIG_VETH")
+	testutil.Netns(t)
+	if err := netns.NewVeth("bpfx-bound", "bpfx-peer"); err != nil {
+		t.Fatal(err)
+	}
+	device, err := net.InterfaceByName("bpfx-bound")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound := func(spec *ebpf.ProgramSpec) *ebpf.ProgramSpec {
+		spec.Flags, spec.Ifindex = 1<<6, uint32(device.Index) // BPF_F_XDP_DEV_BOUND_ONLY
+		return spec
+	}
+	callee := broken{
+		level: tailcall.Error, kind: tailcall.Incompatible, errno: syscall.EINVAL, says: `slot 0, program "end"`,
+		spec: &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(0))), Slots: slots(bound(xdp("end", 1)))},
+	}
+	callee.test(t)
+
+	s := &tailcall.Spec{Map: "jump", Entry: bound(xdp("entry", 0, call("jump", to(0)))), Slots: slots(xdp("end", 1))}
+	want := `warning: program "entry", array "jump": it is bound to a device: kernels before 6.16, but for some with later fixes, refuse such programs if they make tail calls`
+	if got := s.Findings().String(); got != want {
+		t.Errorf("Findings() = %s\nwant %s", got, want)
+	}
+	c, err := tailcall.Load(s)
+	switch {
+	case err == nil:
+		mustChain(t, c, nil)
+	case testutil.KernelAtLeast(t, "6.16") || !errors.Is(err, syscall.EINVAL):
+		t.Errorf("Load() = %v", err)
 	}
 }
 

@@ -3,6 +3,8 @@ package tailcall
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/cilium/ebpf"
 
@@ -17,7 +19,11 @@ func (c *Chain) Graph() *Graph {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closed {
-		for _, p := range c.programs() {
+		used := c.programs()
+		maps.DeleteFunc(c.nodes, func(p *bpfx.Program, _ *node) bool {
+			return !slices.Contains(used, p) && !slices.Contains(c.owned, p) // Set has replaced it
+		})
+		for _, p := range used {
 			c.read(p)
 		}
 		for _, a := range c.arrays {
@@ -73,10 +79,10 @@ func (c *core) model(array *liveArray, specs map[uint32]*ebpf.ProgramSpec) *mode
 	}
 	m.roots = len(m.programs)
 	for _, la := range c.arrays {
-		a := &arrayModel{name: la.name, max: la.max, m: la.m, id: la.id, optional: la.optional, slots: make(map[uint32]*node)}
-		for _, i := range sortedKeys(la.slots) {
-			if la != array || specs[i] == nil {
-				a.slots[i] = live(la.slots[i])
+		a := &arrayModel{name: la.name, max: la.max, m: la.m, fd: la.fd, id: la.id, optional: la.optional, slots: make(map[uint32]*node)}
+		for i, p := range la.slots {
+			if p != nil && (la != array || specs[uint32(i)] == nil) {
+				a.slots[uint32(i)] = live(p)
 			}
 		}
 		if la == array {
@@ -99,8 +105,8 @@ func (c *core) model(array *liveArray, specs map[uint32]*ebpf.ProgramSpec) *mode
 // empties an array when its last descriptor is closed. The errors are joined,
 // a [*SlotError] each; nil means that all is as it should be.
 func (c *Chain) Verify() error {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.closed {
 		return errClosed
 	}

@@ -15,7 +15,11 @@ import (
 
 // Load checks a chain, creates its arrays and other maps, loads its programs
 // and puts them into their slots: only then is there an entry to attach. If
-// anything fails, nothing stays.
+// anything fails, nothing stays, but for maps that Collection has pinned.
+//
+// Slots of an array that is there already, pinned or in MapReplacements of
+// Options, keep their programs if Spec has none for them, and get them back if
+// Load fails. To open these takes CAP_SYS_ADMIN.
 //
 // The Chain owns what was loaded and must be closed. s must not be changed
 // while the chain is in use.
@@ -55,9 +59,14 @@ func (m *model) loadInto(c *core) error {
 	c.coll = coll
 	c.undo = append(c.undo, coll.Close)
 	for _, a := range m.arrays {
-		la := &liveArray{name: a.name, m: coll.Maps[a.name], slots: make(map[uint32]*bpfx.Program), optional: a.optional}
-		la.max = la.m.MaxEntries()
+		la := newLiveArray(a.name, coll.Maps[a.name], a.optional)
 		c.arrays = append(c.arrays, la)
+		if !m.mayBeThere(a.name) {
+			continue
+		}
+		if err := c.readSlots(la); err != nil {
+			return err
+		}
 	}
 	for i, n := range m.programs[:m.roots] {
 		p, err := c.load(n)
@@ -70,6 +79,27 @@ func (m *model) loadInto(c *core) error {
 			c.others = append(c.others, p)
 		}
 	}
+	before := make([][]*bpfx.Program, len(c.arrays))
+	for k, la := range c.arrays {
+		before[k] = slices.Clone(la.slots)
+	}
+	err = m.fillSlots(c)
+	for k, la := range c.arrays {
+		if err != nil && m.mayBeThere(la.name) { // others go
+			err = scope.Join(err, c.putBack(la, before[k]))
+		}
+	}
+	return err
+}
+
+// mayBeThere reports whether an array may be older than the chain.
+func (m *model) mayBeThere(array string) bool {
+	spec, o := m.spec.mapSpec(array), m.spec.Options
+	return spec != nil && spec.Pinning != ebpf.PinNone || o != nil && o.MapReplacements[array] != nil
+}
+
+// fillSlots loads all programs of slots and puts them there.
+func (m *model) fillSlots(c *core) error {
 	for _, n := range m.calleesFirst() {
 		if err := m.loadSlots(c, n); err != nil {
 			return err
@@ -154,7 +184,7 @@ func (c *core) resolve(spec *ebpf.ProgramSpec) (*ebpf.ProgramSpec, error) {
 		}
 		m := c.mapByName(ins.Reference())
 		if m == nil {
-			continue // checked before; the kernel will say
+			return nil, fmt.Errorf("map %q isn't loaded, since no program of the chain referred to it: have Load load this one too, in Others", ins.Reference())
 		}
 		if changed == nil {
 			changed = spec.Copy()

@@ -358,3 +358,22 @@ func TestWith(t *testing.T) {
 		t.Error("With() of a chain that is too long = nil")
 	}
 }
+
+// TestLoadUnreached loads a program that refers to a map where no way leads, as
+// what is behind a switch that is off. The verifier removes it, after it was
+// given the map.
+func TestLoadUnreached(t *testing.T) {
+	c := mustLoad(t, &tailcall.Spec{
+		Map: "jump", Slots: slots(xdp("end", 7)), Entry: xdp("entry", 0,
+			asm.Instructions{
+				asm.Mov.Imm(asm.R7, 0),
+				asm.JEq.Imm(asm.R7, 0, "off"),
+				asm.LoadMapPtr(asm.R1, 0).WithReference("counts"),
+				asm.Mov.Imm(asm.R7, 0).WithSymbol("off"),
+			}, call("jump", to(0))),
+		Collection: &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{
+			"counts": {Name: "counts", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1},
+		}},
+	})
+	wantReturn(t, c.Entry(), 7)
+}

@@ -23,6 +23,7 @@ type arrayModel struct {
 	name     string
 	max      uint32
 	m        *ebpf.Map  // nil before it is loaded
+	fd       int        // of m
 	id       ebpf.MapID // 0 before it is loaded
 	slots    map[uint32]*node
 	order    []uint32 // the keys of slots
@@ -214,7 +215,7 @@ func (m *model) byID(id mapID) *arrayModel {
 	for _, a := range m.arrays {
 		switch {
 		case a.m == nil:
-		case id.m == a.m, id.id > 0 && id.id == a.id, id.fd > 0 && int(id.fd) == a.m.FD():
+		case id.m == a.m, id.id > 0 && id.id == a.id, id.fd > 0 && int(id.fd) == a.fd:
 			return a
 		}
 	}

@@ -18,8 +18,9 @@ import (
 // what.
 //
 // The programs and array stay the caller's; array may be closed at once, since
-// the chain and the entry hold it by descriptors of their own. Close doesn't
-// close the programs.
+// the chain holds it by a descriptor of its own until Close, and the entry does
+// as long as what it was attached to before Close. Close doesn't close the
+// programs.
 //
 // Opening programs that the array has needs CAP_SYS_ADMIN.
 func New(array *ebpf.Map, entry *bpfx.Program, programs map[uint32]*bpfx.Program) (*Chain, error) {
@@ -65,32 +66,23 @@ func newChain(arrays []namedMap, entry *bpfx.Program, others []*bpfx.Program, pr
 // fill reads what the arrays have and puts programs into the first.
 func (c *core) fill(arrays []namedMap, programs map[uint32]*bpfx.Program) (*Chain, error) {
 	for _, a := range arrays {
-		la := &liveArray{name: a.name, m: a.m, max: a.m.MaxEntries(), slots: make(map[uint32]*bpfx.Program), optional: make(map[uint32]bool)}
+		la := newLiveArray(a.name, a.m, nil)
 		c.arrays = append(c.arrays, la)
 		if err := c.readSlots(la); err != nil {
 			return nil, err
 		}
 	}
-	chain := &Chain{c, c.arrays[0]}
-	var done []uint32
-	old := make(map[uint32]*bpfx.Program)
+	own := c.arrays[0]
+	before := slices.Clone(own.slots)
 	for _, i := range sortedKeys(programs) {
-		old[i] = c.arrays[0].slots[i]
-		if err := c.put(c.arrays[0], i, programs[i]); err != nil {
-			for _, i := range slices.Backward(done) {
-				err = scope.Join(err, chain.putBack(i, old[i]))
-			}
-			return nil, err
+		if err := c.put(own, i, programs[i]); err != nil {
+			return nil, scope.Join(err, c.putBack(own, before))
 		}
-		done = append(done, i)
 	}
 	if err := c.hold(); err != nil {
-		for _, i := range slices.Backward(done) {
-			err = scope.Join(err, chain.putBack(i, old[i]))
-		}
-		return nil, err
+		return nil, scope.Join(err, c.putBack(own, before))
 	}
-	return chain, nil
+	return &Chain{c, own}, nil
 }
 
 // readSlots opens the programs that an array has. The chain closes them.

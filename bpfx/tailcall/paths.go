@@ -113,12 +113,11 @@ func (p *paths) cycles() (list [][]string) {
 	return list
 }
 
-// longest returns the most calls that a path without a cycle makes, and the
-// programs on it.
-func (p *paths) longest() (calls int, names []string) {
+// longest returns the most calls that a path from one of the first programs
+// makes without a cycle, and the programs on it.
+func (p *paths) longest(roots int) (calls int, names []string) {
 	most := make([]int, len(p.groups)) // calls from here on
 	then := make([]int, len(p.groups)) // the group after it, -1 for none
-	best := -1
 	for g, group := range p.groups {
 		then[g] = -1
 		for _, i := range group {
@@ -133,7 +132,10 @@ func (p *paths) longest() (calls int, names []string) {
 				}
 			}
 		}
-		if best < 0 || most[g] > most[best] {
+	}
+	best := -1
+	for i := range p.steps[:roots] {
+		if g := p.steps[i].group; best < 0 || most[g] > most[best] {
 			best = g
 		}
 	}
@@ -148,22 +150,81 @@ func (p *paths) longest() (calls int, names []string) {
 	return most[best], names
 }
 
+// tooFar returns a program that no path from one of the first programs leads to
+// with as few calls as the kernel follows; nil if there is none. It returns nil
+// too if a call may jump anywhere.
+func (p *paths) tooFar(roots int) *node {
+	seen := make([]bool, len(p.steps))
+	var level, next []int // programs that so many calls lead to
+	var reach func(int)
+	reach = func(i int) {
+		if seen[i] {
+			return
+		}
+		seen[i] = true
+		if p.steps[i].n != nil {
+			next = append(next, i)
+			return
+		}
+		for _, j := range p.steps[i].next {
+			reach(j) // a slot: the call of the array counts
+		}
+	}
+	for i := range roots {
+		reach(i)
+	}
+	for calls := 0; len(next) > 0; calls++ {
+		if calls > maxCalls {
+			return p.steps[next[0]].n
+		}
+		level, next = next, nil
+		for _, i := range level {
+			if p.steps[i].n.mayCallAny() {
+				return nil
+			}
+			for _, j := range p.steps[i].next {
+				reach(j)
+			}
+		}
+	}
+	return nil
+}
+
+// mayCallAny reports whether n makes a call of which isn't known where to.
+func (n *node) mayCallAny() bool {
+	return n.code == nil || slices.ContainsFunc(n.calls, func(e edge) bool { return e.array == nil })
+}
+
 // checkPaths reports cycles, and paths that are too long.
 func (m *model) checkPaths() {
-	fixed := m.newPaths((*edge).constant).cycles()
+	constant, all := m.newPaths((*edge).constant), m.newPaths(nil)
+	fixed := constant.cycles()
 	for _, names := range fixed {
 		m.aboutCycle(Warning, names, fmt.Sprintf("the kernel stops it after %d calls, and the last one falls through, unless the programs end it before", maxCalls))
 	}
-	all := m.newPaths(nil)
 	for _, names := range all.cycles() {
 		if !slices.ContainsFunc(fixed, func(f []string) bool { return slices.Contains(names, f[0]) }) {
 			m.aboutCycle(Hint, names, "their indices vary, so it may never happen")
 		}
 	}
-	if calls, names := all.longest(); calls > maxCalls {
-		m.report(&Finding{Level: Error, Kind: TooLong, Slot: -1, Program: names[0], Instruction: -1,
-			Text: fmt.Sprintf("a path of %d tail calls starts here and ends in %q: the kernel follows %d, the next one falls through", calls, names[len(names)-1], maxCalls)})
+	if n := all.tooFar(m.roots); n != nil {
+		m.aboutProgram(Error, TooLong, n, "", "no fewer than %d tail calls lead here: the kernel follows %d, the next one falls through", maxCalls+1, maxCalls)
+		return
 	}
+	if !m.checkLongest(Warning, constant, "falls through, unless the programs end it before") {
+		m.checkLongest(Hint, all, "falls through; indices vary, so it may never happen")
+	}
+}
+
+// checkLongest reports the longest path if it is too long.
+func (m *model) checkLongest(level Level, p *paths, next string) bool {
+	calls, names := p.longest(m.roots)
+	if calls <= maxCalls {
+		return false
+	}
+	m.report(&Finding{Level: level, Kind: TooLong, Slot: -1, Program: names[0], Instruction: -1,
+		Text: fmt.Sprintf("a path of %d tail calls starts here and ends in %q: the kernel follows %d, the next one %s", calls, names[len(names)-1], maxCalls, next)})
+	return true
 }
 
 // aboutCycle reports programs that call each other.

@@ -58,25 +58,10 @@ func (c *Chain) Pin(dir string) error {
 	return nil
 }
 
+// pin pins attachments last: if the process is killed meanwhile, none stays
+// without the arrays.
 func (c *core) pin(dir string) error {
 	roots := append([]*bpfx.Program{c.entry}, c.others...)
-	n := 0
-	for _, p := range roots {
-		for _, a := range p.Attachments() {
-			path := filepath.Join(dir, fmt.Sprint(pinLink, n))
-			if err := a.Pin(path); err != nil {
-				return err
-			}
-			c.pins = append(c.pins, func() error {
-				err := a.Unpin()
-				if errors.Is(err, os.ErrClosed) {
-					err = os.Remove(path) // the pin outlives the attachment
-				}
-				return err
-			})
-			n++
-		}
-	}
 	for i, p := range roots {
 		name := pinEntry
 		if i > 0 {
@@ -87,10 +72,7 @@ func (c *core) pin(dir string) error {
 			return err
 		}
 		q := bpfx.Wrap(clone)
-		if err := c.pinned(filepath.Join(dir, name), q.Pin); err != nil {
-			return scope.Join(err, q.Close())
-		}
-		if err := q.Close(); err != nil {
+		if err := scope.Join(c.pinned(filepath.Join(dir, name), q.Pin), q.Close()); err != nil {
 			return err
 		}
 	}
@@ -107,6 +89,29 @@ func (c *core) pin(dir string) error {
 			return fmt.Errorf("array %q: %w", a.name, err)
 		}
 	}
+	n := 0
+	for _, p := range roots {
+		for _, a := range p.Attachments() {
+			if err := c.pinAttachment(a, filepath.Join(dir, fmt.Sprint(pinLink, n))); err != nil {
+				return err
+			}
+			n++
+		}
+	}
+	return nil
+}
+
+func (c *core) pinAttachment(a *bpfx.Attachment, path string) error {
+	if err := a.Pin(path); err != nil {
+		return err
+	}
+	c.pins = append(c.pins, func() error {
+		err := a.Unpin()
+		if errors.Is(err, os.ErrClosed) {
+			err = os.Remove(path) // the pin outlives the attachment
+		}
+		return err
+	})
 	return nil
 }
 
@@ -168,7 +173,8 @@ func LoadPinned(dir string) (*Chain, error) {
 
 // pinnedChain is a chain that is being opened.
 type pinnedChain struct {
-	arrays []namedMap
+	own    bool       // the chain's own array is there
+	arrays []namedMap // it comes first
 	entry  *bpfx.Program
 	others []*bpfx.Program
 }
@@ -184,12 +190,15 @@ func (p *pinnedChain) open(dir string, files []os.DirEntry) (err error) {
 			if err != nil {
 				return fmt.Errorf("%s: %w", path, err)
 			}
-			// ReadDir sorts, so the chain's own comes first.
+			p.own = p.own || prefix+"_" == pinArray // before the nested ones: ReadDir sorts
 			p.arrays = append(p.arrays, namedMap{name, m})
 			if m.Type() != ebpf.ProgramArray {
 				return fmt.Errorf("%s is a %v, not a ProgramArray", path, m.Type())
 			}
 		case pinEntry + "_":
+			if f.Name() != pinEntry {
+				continue
+			}
 			if p.entry, err = bpfx.LoadPinned(path); err != nil {
 				return err
 			}
@@ -201,7 +210,7 @@ func (p *pinnedChain) open(dir string, files []os.DirEntry) (err error) {
 			p.others = append(p.others, other)
 		}
 	}
-	if p.entry == nil || len(p.arrays) == 0 || !strings.HasPrefix(files[0].Name(), pinArray) {
+	if p.entry == nil || !p.own {
 		return fmt.Errorf("%s: the array or the entry is not there: %w", dir, os.ErrNotExist)
 	}
 	return nil

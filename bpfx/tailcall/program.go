@@ -13,7 +13,7 @@ import (
 type analysis struct {
 	calls []tailCall // by instruction
 	funcs []function // by instruction; the first is the program itself
-	refs  []mapID    // the maps that it refers to
+	refs  []mapID    // the maps that it refers to, reached or not
 	// overrides says that it calls bpf_override_return.
 	overrides bool
 }
@@ -181,6 +181,9 @@ func (f *flow) place() {
 		f.index = append(f.index, int32(i))
 		if ins.OpCode.IsDWordLoad() {
 			f.index = append(f.index, -1)
+		}
+		if ins.IsLoadFromMap() {
+			f.ref(ins) // also where no way leads: loading wants all maps
 		}
 		if s := ins.Symbol(); s != "" {
 			if f.symbols == nil {

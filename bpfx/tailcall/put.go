@@ -30,8 +30,9 @@ func (a *liveArray) outOfRange() error {
 func (c *core) explainPut(a *liveArray, p *bpfx.Program, err error) error {
 	switch {
 	case errors.Is(err, syscall.EINVAL):
-		if diff := differences(c.nodeOf(c.entry), c.nodeOf(p)); len(diff) > 0 {
-			return fmt.Errorf("the kernel refuses it beside program %q: %s: %w", c.name(c.entry), strings.Join(diff, ", "), err)
+		m := c.model(nil, nil)
+		if user, diff := m.refusal(m.array(a.name), c.nodeOf(p)); diff != "" {
+			return fmt.Errorf("the kernel refuses it beside %s: %s: %w", user.quoted(), diff, err)
 		}
 		return fmt.Errorf("the kernel refuses it: its attach type, xdp.frags or cgroup storage isn't that of the first program that was in array %q or was loaded to call through it; or it is sleepable, bound to a device, or calls bpf_override_return: %w", a.name, err)
 	case errors.Is(err, syscall.EBUSY):
@@ -49,10 +50,31 @@ func (c *core) explainLoad(n *node, err error) error {
 	if errors.As(err, &verifier) && len(verifier.Log) > 0 && !strings.HasPrefix(verifier.Log[0], "processed ") {
 		return err // the log ends in statistics, also if nothing else is in it
 	}
-	if diff := differences(c.nodeOf(c.entry), n); len(diff) > 0 {
-		return fmt.Errorf("%w: it calls through an array of program %q: %s", err, c.name(c.entry), strings.Join(diff, ", "))
+	m := c.model(nil, nil)
+	for i := range n.code.calls {
+		ref := n.code.calls[i].array
+		if ref.kind != mapRef {
+			continue
+		}
+		if user, diff := m.refusal(m.byID(n.code.refs[ref.lo]), n); diff != "" {
+			return fmt.Errorf("%w: it calls through an array of %s: %s", err, user.quoted(), diff)
+		}
 	}
 	return err
+}
+
+// refusal says in what n differs from a program that uses an array already, so
+// that the kernel refuses it.
+func (m *model) refusal(a *arrayModel, n *node) (user *node, diff string) {
+	if a == nil {
+		return nil, ""
+	}
+	for _, user := range m.users(a) {
+		if diff := refusal(user, n); diff != "" {
+			return user, diff
+		}
+	}
+	return nil, ""
 }
 
 // nodeOf returns what is known of a program.

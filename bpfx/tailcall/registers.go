@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
 )
 
 // registers is what is known of R0 to R10 at one place of a program.
@@ -73,8 +74,19 @@ func (r *registers) operand(ins *asm.Instruction) value {
 	return constant(uint64(ins.Constant))
 }
 
+// relocated reports whether what ins puts into a register is only known when
+// the program is loaded: CO-RE (Compile Once, Run Everywhere) changes constants
+// and sizes, and an address of the kernel's is found by its name.
+func relocated(ins *asm.Instruction) bool {
+	return ins.Reference() != "" || btf.CORERelocationMetadata(ins) != nil
+}
+
 // alu does what an ALU instruction does.
 func (r *registers) alu(ins *asm.Instruction) {
+	if relocated(ins) {
+		r.set(ins.Dst, value{})
+		return
+	}
 	op := ins.OpCode.ALUOp()
 	if op == asm.Swap {
 		v := value{}
@@ -99,6 +111,10 @@ func (r *registers) alu(ins *asm.Instruction) {
 // load does what an instruction of one of the load classes does.
 func (r *registers) load(ins *asm.Instruction) {
 	v := value{}
+	if relocated(ins) {
+		r.set(ins.Dst, v)
+		return
+	}
 	switch ins.OpCode.Mode() {
 	case asm.AbsMode, asm.IndMode: // calls the kernel
 		r.clobber()

@@ -3,7 +3,6 @@ package tailcall
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -24,23 +23,35 @@ import (
 // Returns a [*CheckError], a [*bpfx.LoadError] or a [*SlotError].
 func (c *Chain) Swap(programs map[uint32]*ebpf.ProgramSpec) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.swap(programs); err != nil {
+	unused, err := c.swap(programs)
+	unused = c.disown(unused)
+	c.mu.Unlock()
+	// Unlocked, as in Close: detaching may call functions of the user's.
+	errs := []error{err}
+	for _, p := range unused {
+		name := programName(p)
+		if err := p.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close program %q: %w", name, err))
+		}
+	}
+	if err := scope.Join(errs...); err != nil {
 		return fmt.Errorf("swap: %w", err)
 	}
 	return nil
 }
 
-func (c *Chain) swap(specs map[uint32]*ebpf.ProgramSpec) error {
+// swap returns the programs that may no longer be used: those that were
+// replaced or, with an error, those that were loaded.
+func (c *Chain) swap(specs map[uint32]*ebpf.ProgramSpec) (unused []*bpfx.Program, err error) {
 	if c.closed {
-		return errClosed
+		return nil, errClosed
 	}
 	for _, i := range sortedKeys(specs) {
 		if specs[i] == nil {
-			return &SlotError{c.array.name, i, "", errNilProgram}
+			return nil, &SlotError{c.array.name, i, "", errNilProgram}
 		}
 		if i >= c.array.max {
-			return &SlotError{c.array.name, i, specs[i].Name, c.array.outOfRange()}
+			return nil, &SlotError{c.array.name, i, specs[i].Name, c.array.outOfRange()}
 		}
 	}
 	before := c.model(nil, nil).check()
@@ -48,7 +59,7 @@ func (c *Chain) swap(specs map[uint32]*ebpf.ProgramSpec) error {
 		return slices.ContainsFunc(before, func(g *Finding) bool { return *f == *g }) // not of these programs' making
 	})
 	if err := c.spec.refuse(found); err != nil {
-		return err
+		return nil, err
 	}
 	fresh := make(map[*ebpf.ProgramSpec]*bpfx.Program)
 	for _, i := range sortedKeys(specs) {
@@ -58,28 +69,24 @@ func (c *Chain) swap(specs map[uint32]*ebpf.ProgramSpec) error {
 		}
 		p, err := c.load(&node{name: spec.Name, typ: spec.Type, spec: spec, code: analyse(spec.Instructions)})
 		if err != nil {
-			err = &SlotError{c.array.name, i, spec.Name, err}
-			return scope.Join(err, c.drop(slices.Collect(maps.Values(fresh))))
+			return unused, &SlotError{c.array.name, i, spec.Name, err}
 		}
 		fresh[spec] = p
+		unused = append(unused, p)
 	}
 	old, err := c.putAll(specs, fresh)
 	if err != nil {
-		return scope.Join(err, c.drop(slices.Collect(maps.Values(fresh))))
+		return unused, err
 	}
-	return c.drop(old)
+	return old, nil
 }
 
 // putAll puts programs into slots, or none. It returns what they replaced.
 func (c *Chain) putAll(specs map[uint32]*ebpf.ProgramSpec, programs map[*ebpf.ProgramSpec]*bpfx.Program) (old []*bpfx.Program, err error) {
-	before := maps.Clone(c.array.slots)
-	order := sortedKeys(specs)
-	for k, i := range order {
-		if err = c.put(c.array, i, programs[specs[i]]); err != nil {
-			for _, i := range slices.Backward(order[:k]) {
-				err = scope.Join(err, c.putBack(i, before[i]))
-			}
-			return nil, err
+	before := slices.Clone(c.array.slots)
+	for _, i := range sortedKeys(specs) {
+		if err := c.put(c.array, i, programs[specs[i]]); err != nil {
+			return nil, scope.Join(err, c.putBack(c.array, before))
 		}
 		if p := before[i]; p != nil && !slices.Contains(old, p) {
 			old = append(old, p)
@@ -88,32 +95,38 @@ func (c *Chain) putAll(specs map[uint32]*ebpf.ProgramSpec, programs map[*ebpf.Pr
 	return old, nil
 }
 
-// putBack puts into a slot what was there: a program, or nothing.
-func (c *Chain) putBack(slot uint32, p *bpfx.Program) error {
-	if p != nil {
-		return c.put(c.array, slot, p)
+// putBack puts into the slots of an array what was there before: programs, or
+// nothing.
+func (c *core) putBack(a *liveArray, before []*bpfx.Program) error {
+	var errs []error
+	for k, p := range before {
+		i := uint32(k)
+		switch {
+		case p == a.slots[i]:
+		case p != nil:
+			errs = append(errs, c.put(a, i, p))
+		default:
+			a.slots[i] = nil
+			if err := a.m.Delete(i); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+				errs = append(errs, &SlotError{a.name, i, "", err})
+			}
+		}
 	}
-	delete(c.array.slots, slot)
-	if err := c.array.m.Delete(slot); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-		return &SlotError{c.array.name, slot, "", err}
-	}
-	return nil
+	return scope.Join(errs...)
 }
 
-// drop closes those programs that the chain loaded and uses no more.
-func (c *core) drop(programs []*bpfx.Program) error {
+// disown forgets those programs that the chain loaded and uses no more, and
+// returns them: they are to be closed.
+func (c *core) disown(programs []*bpfx.Program) (unused []*bpfx.Program) {
 	used := c.programs()
-	var errs []error
 	for _, p := range programs {
 		k := slices.Index(c.owned, p)
 		if k < 0 || slices.Contains(used, p) {
 			continue
 		}
 		c.owned = slices.Delete(c.owned, k, k+1)
-		if err := p.Close(); err != nil {
-			errs = append(errs, fmt.Errorf("close program %q: %w", c.name(p), err))
-		}
 		delete(c.nodes, p)
+		unused = append(unused, p)
 	}
-	return scope.Join(errs...)
+	return unused
 }

@@ -124,6 +124,26 @@ func TestSwapPutsBack(t *testing.T) {
 	}
 }
 
+// TestRefusedInNested wants the program named that uses the array at hand, not
+// the entry, which is of another type.
+func TestRefusedInNested(t *testing.T) {
+	tc := func(name string, body ...asm.Instructions) *ebpf.ProgramSpec {
+		p := xdp(name, 0, body...)
+		p.Type = ebpf.SchedCLS
+		return p
+	}
+	c := mustLoad(t, &tailcall.Spec{
+		Map: "jump", Entry: xdp("entry", 0, call("jump", to(0))), Slots: slots(xdp("end", 1)),
+		Others: []*ebpf.ProgramSpec{tc("second", call("verdicts", to(0)))},
+		Nested: []tailcall.Array{{Map: "verdicts", Slots: slots(tc("ok"))}},
+	})
+	err := c.Nested("verdicts").Set(0, c.Program(0))
+	want := `array "verdicts", slot 0, program "end": the kernel refuses it beside program "second": type XDP instead of SchedCLS`
+	if !errors.Is(err, syscall.EINVAL) || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("Set() = %v\nwant %s", err, want)
+	}
+}
+
 // TestConcurrent closes a chain while others use it.
 func TestConcurrent(t *testing.T) {
 	for range 5 {

@@ -25,6 +25,7 @@ var chainOps = []op{
 		}
 		return closing(c.Close, func() error { return returns(c.Entry(), 11) })
 	}},
+	{name: "tailcall.Load into an array", since: "4.13", run: loadInto},
 	{name: "tailcall.With, Verify and Graph", since: "4.13", run: func(*env) error {
 		return tailcall.With(chainSpec(), func(c *tailcall.Chain) error {
 			if err := c.Verify(); err != nil {
@@ -103,6 +104,22 @@ func chainSpec() *tailcall.Spec {
 		{Index: 0, Program: calling("first", 10, 1)},
 		{Index: 1, Program: calling("second", 11, -1)},
 	}}
+}
+
+// loadInto loads a chain into the array of another.
+func loadInto(*env) error {
+	return tailcall.With(chainSpec(), func(old *tailcall.Chain) error {
+		c, err := tailcall.Load(&tailcall.Spec{
+			Map: "jump", MaxEntries: 2, Entry: calling("entry", 9, 0), Slots: []tailcall.Slot{
+				{Index: 0, Program: calling("third", 12, 1)}, {Index: 1, Program: calling("fourth", 14, -1)},
+			},
+			Options: &ebpf.CollectionOptions{MapReplacements: map[string]*ebpf.Map{"jump": old.Map("jump")}},
+		})
+		if err != nil {
+			return errors.Join(err, unchanged(old))
+		}
+		return closing(c.Close, func() error { return returns(old.Entry(), 14) })
+	})
 }
 
 // chainAttached attaches the entry of a chain whose last program counts.
