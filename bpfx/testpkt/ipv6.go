@@ -70,6 +70,9 @@ func (l *IPv6) append(b []byte, p Place) ([]byte, error) {
 	if err != nil || l.Exact || l.PayloadLength != 0 {
 		return b, err
 	}
+	if p.addrs&inFragment != 0 {
+		return b, p.inFragmentError("PayloadLength")
+	}
 	n := len(b) - end
 	if n > 0xffff {
 		return b, p.Errorf("PayloadLength", "payload of %d bytes exceeds 65535", n)

@@ -160,7 +160,7 @@ func TestInFragment(t *testing.T) {
 		{"last", []testpkt.Layer{testpkt.IPv4{FragmentOffset: 1}}, true},
 		{"IPv6, only one", []testpkt.Layer{testpkt.IPv6{}, testpkt.IPv6Fragment{}}, false},
 		{"IPv6, first", []testpkt.Layer{testpkt.IPv6{}, testpkt.IPv6Fragment{More: true}}, true},
-		{"in a tunnel", []testpkt.Layer{testpkt.IPv6{}, testpkt.IPv6Fragment{Offset: 9}, testpkt.IPv4{}}, true},
+		{"in a tunnel", []testpkt.Layer{testpkt.IPv6{}, testpkt.IPv6Fragment{Offset: 9}, testpkt.IPv4{TotalLength: 99}}, true},
 	}
 	for _, tt := range tests {
 		var s spy
