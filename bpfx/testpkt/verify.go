@@ -48,9 +48,9 @@ func (v *verifier) layer(s Span) bool {
 		v.src, v.dst, v.end = l.Src, l.Dst, s.Start+int(l.TotalLength)
 		return l.FragmentOffset == 0 && l.Flags&MoreFragments == 0
 	case IPv6:
-		v.src, v.dst, v.end = l.Src, l.Dst, s.End+int(l.PayloadLength)
-		if l.PayloadLength == 0 && l.NextHeader == ProtocolHopByHop {
-			v.end = len(v.pkt)
+		v.src, v.dst = l.Src, l.Dst
+		if !l.jumbo() {
+			v.end = s.End + int(l.PayloadLength)
 		}
 	case IPv6Routing:
 		if final, ok := l.final(); ok {
