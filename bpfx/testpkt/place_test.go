@@ -170,6 +170,17 @@ func TestInFragment(t *testing.T) {
 	}
 }
 
+// TestZeroPlace appends layers that are in no packet.
+func TestZeroPlace(t *testing.T) {
+	if got, err := (testpkt.IPv6{}).Append([]byte("kept"), testpkt.Place{}); err != nil || len(got) != 44 {
+		t.Errorf("Append() of IPv6 = %x, %v, want 44 bytes", got, err)
+	}
+	const want = "layer 0 (no packet): Checksum: no IPv4 or IPv6 layer before it"
+	if _, err := (testpkt.TCP{}).Append(nil, testpkt.Place{}); err == nil || err.Error() != want {
+		t.Errorf("Append() of TCP = %v, want %s", err, want)
+	}
+}
+
 func TestTCPFlagsString(t *testing.T) {
 	tests := []struct {
 		flags testpkt.TCPFlags
