@@ -27,11 +27,11 @@ func mendChecksums(before, after []byte, spans []Span) {
 		target := Sum(uint16(was.pseudo), before[was.from:was.to])
 		binary.BigEndian.PutUint16(after[is.at:], 0)
 		sum := Sum(uint16(is.pseudo), after[is.from:is.to])
-		sum = fold(uint64(target) + uint64(^sum))
-		if _, udp := spans[i].Layer.(UDP); sum == 0xffff && !udp {
-			sum = 0 // the same in a sum; UDP has another use for zero
+		check := fold(uint64(target) + uint64(^sum))
+		if _, udp := spans[i].Layer.(UDP); check == 0xffff && sum != 0 && !udp {
+			check = 0 // the same in a sum, but of nothing but zeros; UDP has another use for it
 		}
-		binary.BigEndian.PutUint16(after[is.at:], sum)
+		binary.BigEndian.PutUint16(after[is.at:], check)
 	}
 }
 

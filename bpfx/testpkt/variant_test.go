@@ -231,6 +231,7 @@ func TestLengthLiesInside(t *testing.T) {
 		"VXLAN":      append([]testpkt.Layer{testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.UDP{}, testpkt.VXLAN{}}, inner...),
 		"GRE":        append([]testpkt.Layer{testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.GRE{Flags: testpkt.GREChecksum}}, inner...),
 		"ICMP error": append([]testpkt.Layer{testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.ICMP{Type: testpkt.ICMPTimeExceeded}}, inner[1:]...),
+		"zeros":      {testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.ICMP{}, make(testpkt.Payload, 4)},
 		"ICMPv6":     {testpkt.Ethernet{}, testpkt.IPv6{}, testpkt.ICMPv6{Type: testpkt.ICMPv6EchoRequest}, testpkt.Payload("odd")},
 		"solicit":    {testpkt.Ethernet{}, testpkt.IPv6{}, testpkt.NeighborSolicit{Options: testpkt.Options(testpkt.SourceLinkAddr{5: 1})}},
 		"advert":     {testpkt.Ethernet{}, testpkt.IPv6{}, testpkt.RouterAdvert{Options: testpkt.Options(testpkt.MTU(1500))}},
