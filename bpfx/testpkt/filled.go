@@ -126,7 +126,7 @@ func makeTrue(l Layer, h []byte) {
 
 // isExact reports whether l has a field Exact that is set.
 func isExact(l Layer) bool {
-	v := reflect.ValueOf(l)
+	v := reflect.Indirect(reflect.ValueOf(l))
 	if v.Kind() != reflect.Struct {
 		return false
 	}

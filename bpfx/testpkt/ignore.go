@@ -42,12 +42,15 @@ func ignorable(name string) bool {
 			return false
 		}
 	}
-	return field != "" // mypkg.MPLS
+	return others && field != "" // mypkg.MPLS
 }
 
 // hasField reports whether l is a struct with this exported field.
 func hasField(l Layer, name string) bool {
 	t := reflect.TypeOf(l)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	if t.Kind() != reflect.Struct {
 		return false
 	}
