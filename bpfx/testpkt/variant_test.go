@@ -256,6 +256,35 @@ func TestLengthLiesInside(t *testing.T) {
 	}
 }
 
+// TestLengthLiesFinalDestination checks the checksums where a lie is about how
+// far a packet has to go.
+func TestLengthLiesFinalDestination(t *testing.T) {
+	route := testpkt.IPv4Route{Kind: testpkt.LooseRoute, Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")}}
+	segments := testpkt.SegmentList(netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2"))
+	n := 0
+	for _, ip := range [][]testpkt.Layer{
+		{testpkt.IPv4{Options: testpkt.Options(testpkt.NoOperation{}, route)}},
+		{testpkt.IPv6{}, testpkt.IPv6Routing{Type: testpkt.RoutingSegments, SegmentsLeft: 1, Data: segments}},
+		{testpkt.IPv6{}, testpkt.IPv6Routing{Type: testpkt.RoutingSegments, Data: segments}},
+	} {
+		for _, transport := range []testpkt.Layer{testpkt.TCP{}, testpkt.UDP{}} {
+			pkt := testpkt.MustBuild(append(append([]testpkt.Layer{testpkt.Ethernet{}}, ip...), transport)...)
+			for v := range testpkt.LengthLies(pkt) {
+				if !strings.HasPrefix(v.Name, "IPv4.Options") && !strings.HasPrefix(v.Name, "IPv6Routing.SegmentsLeft") {
+					continue
+				}
+				n++
+				if err := testpkt.VerifyChecksums(v.Packet); err != nil {
+					t.Errorf("%s: %v\n%x\n%x", v.Name, err, pkt, v.Packet)
+				}
+			}
+		}
+	}
+	if n != 2*(5+3+2) {
+		t.Errorf("%d lies", n)
+	}
+}
+
 // TestLengthLiesWrongChecksums checks that wrong checksums stay wrong by as
 // much, and that UDP without a checksum stays so.
 func TestLengthLiesWrongChecksums(t *testing.T) {
