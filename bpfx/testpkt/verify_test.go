@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/bpfx/go/bpfx/testpkt"
+	"github.com/bpfx/go/internal/pktgen"
 )
 
 func TestVerifyChecksums(t *testing.T) {
@@ -64,7 +65,7 @@ func TestVerifyChecksums(t *testing.T) {
 func TestVerifyRandom(t *testing.T) {
 	r := newRand(t)
 	for range 200 {
-		pkt := testpkt.MustBuild(randomStack(r)...)
+		pkt := testpkt.MustBuild(pktgen.Stack(r)...)
 		if err := testpkt.VerifyChecksums(pkt); err != nil {
 			t.Fatalf("VerifyChecksums(%x) = %v", pkt, err)
 		}
