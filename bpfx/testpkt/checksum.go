@@ -30,22 +30,20 @@ func checksumAfter(sum uint64, b []byte) uint16 {
 // sumLE adds the 64-bit words of b, in little endian, to the ones' complement
 // sum s. Folded it is the sum of the 16-bit words.
 func sumLE(s uint64, b []byte) uint64 {
-	// One bounds check per block and one folded carry per chain: the rest is add
-	// with carry. Two chains don't wait for each other. Folding a carry makes
-	// none: only of a sum of ones and a carry in come a sum of ones and a carry
-	// out, and a chain begins without a carry in.
-	var s2, c, c2 uint64
-	for len(b) >= 128 {
-		w := (*[128]byte)(b)
+	// Blocks are summed with carry, in two chains that don't wait for each other,
+	// and each block's carry is folded. That makes none: only of a sum of ones and
+	// a carry in come a sum of ones and a carry out, and a block begins without a
+	// carry in. A block of more than 64 bytes has not enough registers.
+	var s2, c uint64
+	for i := 0; i <= len(b)-64; i += 64 {
+		w := b[i : i+64 : i+64]
 		s, c = add32(s, 0, w[0:32])
 		s, c = add32(s, c, w[32:64])
 		s, _ = bits.Add64(s, 0, c)
-		s2, c2 = add32(s2, 0, w[64:96])
-		s2, c2 = add32(s2, c2, w[96:128])
-		s2, _ = bits.Add64(s2, 0, c2)
-		b = b[128:]
+		s, s2 = s2, s
 	}
-	for len(b) >= 32 {
+	b = b[len(b)&^63:]
+	if len(b) >= 32 {
 		s, c = add32(s, 0, b[:32])
 		s, _ = bits.Add64(s, 0, c)
 		b = b[32:]

@@ -1,7 +1,6 @@
 package testpkt_test
 
 import (
-	"math/rand/v2"
 	"net/netip"
 	"testing"
 
@@ -47,9 +46,7 @@ func TestChecksum(t *testing.T) {
 // TestSumLengths sums every length around the sizes of the blocks, at every
 // alignment, of ones (all carries), of zeros and of random bytes.
 func TestSumLengths(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 0))
+	rnd := newRand(t)
 	random, ones := make([]byte, 600), make([]byte, 600)
 	for i := range random {
 		random[i], ones[i] = byte(rnd.Uint32()), 0xff

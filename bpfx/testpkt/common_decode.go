@@ -11,18 +11,18 @@ type commonLayers struct {
 	ipv6     IPv6
 	tcp      TCP
 	udp      UDP
+	vxlan    VXLAN
 }
 
-// commonRoom is how many layers decode appends at most.
-const commonRoom = 4
+// commonRoom is how many layers decode finds at most.
+const commonRoom = 5
 
 // decode decodes common headers from pkt[off:] without the detours that any
-// layer may need, in half the time. It appends them to layers and starts, which
-// have room, and stops before what is unusual or wrong: h says what that was
-// announced as. It returns where it stopped, the end that the lengths give, in
-// bytes of pkt, and how many layers it found.
-func (c *commonLayers) decode(pkt []byte, off int, h *head, layers []Layer, starts []int) (at, end, n int) {
-	layers, starts = layers[len(layers):len(layers)+commonRoom], starts[len(starts):len(starts)+commonRoom]
+// layer may need, in half the time. It puts them into layers, and where they are
+// into starts, and stops before what is unusual or wrong, or before a frame in
+// VXLAN: h says what that was announced as. It returns where it stopped, the end
+// that the lengths give, in bytes of pkt, and how many layers it found.
+func (c *commonLayers) decode(pkt []byte, off int, h *head, layers *[commonRoom]Layer, starts *[commonRoom]int) (at, end, n int) {
 	end = len(pkt)
 	if len(pkt)-off < ethernetLen {
 		return off, end, 0
@@ -53,7 +53,14 @@ func (c *commonLayers) decode(pkt []byte, off int, h *head, layers []Layer, star
 		return off, end, n
 	}
 	layers[n], starts[n], n = l, off, n+1
-	return off + size, end, n
+	off += size
+	if h.space == SpaceUDPPort && h.number == PortVXLAN && end-off >= vxlanLen {
+		c.vxlan.read((*[vxlanLen]byte)(pkt[off:]))
+		layers[n], starts[n], n = &c.vxlan, off, n+1
+		h.space, h.number = SpaceLinkType, LinkTypeEthernet
+		off += vxlanLen
+	}
+	return off, end, n
 }
 
 // decodeIP returns a whole IP header, the bytes that it and its packet take, and

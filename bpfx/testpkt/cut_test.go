@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/bpfx/go/bpfx/testpkt"
@@ -101,8 +102,9 @@ func fragmentData(t *testing.T, frag []byte, spans []testpkt.Span, i, offset int
 }
 
 func TestFragmentsAgain(t *testing.T) {
-	for _, ip := range []testpkt.Layer{testpkt.IPv4{}, testpkt.IPv6{}} {
-		whole := testpkt.MustBuild(testpkt.Ethernet{}, ip, testpkt.UDP{}, make(testpkt.Payload, 3000))
+	for _, ip := range [][]testpkt.Layer{{testpkt.IPv4{}}, {testpkt.IPv6{}}, {testpkt.IPv6{}, testpkt.IPv6Destination{}, testpkt.IPv6Fragment{}}} {
+		layers := append(append([]testpkt.Layer{testpkt.Ethernet{}}, ip...), testpkt.UDP{}, make(testpkt.Payload, 3000))
+		whole := testpkt.MustBuild(layers...)
 		want, err := testpkt.Fragments(whole, 520)
 		if err != nil {
 			t.Fatal(err)
@@ -151,8 +153,43 @@ func TestFragmentsErrors(t *testing.T) {
 	if _, err := testpkt.Fragments(build(eth, testpkt.IPv4{Options: []byte{7, 1}}, data), 50); err == nil {
 		t.Error("Fragments() of malformed options succeeds")
 	}
-	whole := build(eth, testpkt.IPv4{}, data)
-	if got, err := testpkt.Fragments(append(whole, 0), 120); err != nil || len(got) != 1 || !bytes.Equal(got[0], whole) {
-		t.Errorf("Fragments() of a short packet = %x, %v, want it", got, err)
+	if got, err := testpkt.Fragments(build(eth, testpkt.IPv4{}), 19); err == nil || got != nil {
+		t.Errorf("Fragments() of a header without data to 19 bytes = %x, %v, want an error", got, err)
+	}
+	jumbogram := build(eth, testpkt.IPv6{Version: 6, Exact: true}, testpkt.IPv6HopByHop{NextHeader: 59, Options: testpkt.Options(testpkt.Jumbo(70008))}, make(testpkt.Payload, 70000))
+	if _, err := testpkt.Fragments(jumbogram, 69000); err == nil || !strings.Contains(err.Error(), "jumbogram") {
+		t.Errorf("Fragments() of a jumbogram = %v, want an error", err)
+	}
+	const far = "cut packet into fragments: a fragment would begin at byte 66072, at most 65528"
+	for _, layers := range [][]testpkt.Layer{
+		{testpkt.IPv4{FragmentOffset: 0x1fff, Protocol: 17}}, {testpkt.IPv6{}, testpkt.IPv6Fragment{Offset: 0x1fff, NextHeader: 17}},
+	} {
+		pkt := build(append(append([]testpkt.Layer{eth}, layers...), make(testpkt.Payload, 1400))...)
+		if _, err := testpkt.Fragments(pkt, len(pkt)-14-1400+544); err == nil || err.Error() != far {
+			t.Errorf("Fragments() of %s = %v, want %s", testpkt.String(pkt), err, far)
+		}
+	}
+}
+
+// TestFragmentsWhole shows that a packet that isn't too long is left as it is,
+// without its trailer.
+func TestFragmentsWhole(t *testing.T) {
+	eth, data := testpkt.Ethernet{}, testpkt.Payload("data and options")
+	for _, layers := range [][]testpkt.Layer{
+		{eth, testpkt.IPv4{}, data},
+		{eth, testpkt.IPv4{Flags: testpkt.DontFragment}, data},
+		{eth, testpkt.IPv4{}, testpkt.UDP{Length: 12}, data}, // the rest are options of UDP, RFC 9868
+		{eth, testpkt.IPv6{}, testpkt.UDP{Length: 12}, data},
+	} {
+		whole := testpkt.MustBuild(layers...)
+		got, err := testpkt.Fragments(append(whole, 0), len(whole)-14)
+		if err != nil || len(got) != 1 || !bytes.Equal(got[0], whole) {
+			t.Errorf("Fragments() of %s = %x, %v, want it", testpkt.String(whole), got, err)
+		}
+	}
+	whole := testpkt.MustBuild(eth, testpkt.IPv4{}, testpkt.UDP{Length: 12}, data)
+	got, err := testpkt.Fragments(append(whole, 0), 36)
+	if err != nil || len(got) != 2 || !bytes.Equal(append(got[0][34:], got[1][34:]...), whole[34:]) {
+		t.Errorf("Fragments() = %x, %v, want all of %x", got, err, whole)
 	}
 }

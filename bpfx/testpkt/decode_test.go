@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bpfx/go/bpfx/testpkt"
+	"github.com/bpfx/go/internal/pktgen"
 )
 
 // sameLayers compares layers: addresses and bytes as a whole.
@@ -252,11 +252,9 @@ func checkSlowly(t *testing.T, pkt []byte, wantErr error) {
 // TestDecodeRandom decodes random packets, whole, cut off at every length, and
 // with random bytes changed.
 func TestDecodeRandom(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := newRand(t)
 	for range 20 {
-		pkt := testpkt.MustBuild(randomStack(r)...)
+		pkt := testpkt.MustBuild(pktgen.Stack(r)...)
 		if _, err := testpkt.Decode(pkt); err != nil {
 			t.Fatalf("Decode(%x) = %v", pkt, err)
 		}

@@ -60,21 +60,25 @@ func (d *Decoder) Register(s Space, number uint16, f DecodeFunc) {
 // Decoder, and they and the slice are only valid until its next call. It
 // allocates nothing once it has seen a packet with as many layers of each kind.
 func (d *Decoder) Decode(pkt []byte) ([]Layer, error) {
-	d.used = used{}
+	layers, starts := d.reset()
 	h := head{space: SpaceLinkType, number: uint16(d.LinkType)}
 	if h.number == 0 {
 		h.number = LinkTypeEthernet
 	}
-	layers, starts := d.layers[:0], d.starts[:0]
 	var first *DecodeError
 	off, end, frames := 0, len(pkt), 0
 	for {
-		if h.space == SpaceLinkType && h.number == LinkTypeEthernet && frames < len(d.common) && d.funcs == nil &&
-			len(layers)+commonRoom <= min(cap(layers), cap(starts), maxLayers-2) {
+		for frames < len(d.common) && d.funcs == nil && h.space == SpaceLinkType && h.number == LinkTypeEthernet {
+			at, next := len(layers), len(layers)+commonRoom
+			if next > min(cap(layers), cap(starts), maxLayers-2) {
+				break
+			}
 			var n int
-			off, end, n = d.common[frames].decode(pkt[:end], off, &h, layers, starts)
-			layers, starts = layers[:len(layers)+n], starts[:len(starts)+n]
-			frames++
+			off, end, n = d.common[frames].decode(pkt[:end], off, &h, (*[commonRoom]Layer)(layers[at:next]), (*[commonRoom]int)(starts[at:next]))
+			layers, starts = layers[:at+n], starts[:at+n]
+			if frames++; n == 0 {
+				break
+			}
 		}
 		if d.funcs == nil && (h.space == SpaceTCPPort || h.space == SpaceUDPPort && h.number != PortVXLAN) {
 			break // a payload
@@ -111,6 +115,16 @@ func (d *Decoder) Decode(pkt []byte) ([]Layer, error) {
 		return d.layers, first
 	}
 	return d.layers, nil
+}
+
+// reset returns room for the layers of a packet and where they start.
+func (d *Decoder) reset() ([]Layer, []int) {
+	d.used = used{}
+	if d.layers == nil {
+		const room = (len(d.common) + 1) * commonRoom
+		d.layers, d.starts = make([]Layer, 0, room), make([]int, 0, room)
+	}
+	return d.layers[:0], d.starts[:0]
 }
 
 // appendRest appends what isn't decoded: pkt[off:end] and what is behind end.

@@ -16,7 +16,9 @@ type DiffOption struct{ ignore []string }
 // there, "*.Checksum" a field of any layer. Layers of other packages have the
 // name of their type with its package, such as "mypkg.MPLS".
 //
-// A name that no layer of this package has is reported as a difference.
+// A name that no layer has is reported as a difference. [DiffLayers], which may
+// be given other layers than those of this package, doesn't report those that
+// theirs could have: "mypkg.MPLS", "*.Label".
 func Ignore(fields ...string) DiffOption { return DiffOption{slices.Clone(fields)} }
 
 // IgnoreChecksums leaves checksums out.
@@ -33,7 +35,7 @@ func IgnoreChecksums() DiffOption { return Ignore("*.Checksum") }
 func Diff(want, got []byte, opts ...DiffOption) string {
 	wantLayers, wantErr := Decode(want)
 	gotLayers, gotErr := Decode(got)
-	d := DiffLayers(wantLayers, gotLayers, opts...)
+	d := diffLayers(wantLayers, gotLayers, false, opts)
 	if d == "" {
 		return ""
 	}
@@ -50,11 +52,16 @@ func Diff(want, got []byte, opts ...DiffOption) string {
 // compared as they are: the zero fields of layers to build are filled by
 // [Filled]. A pointer to a layer is the same as the layer.
 func DiffLayers(want, got []Layer, opts ...DiffOption) string {
+	return diffLayers(want, got, true, opts)
+}
+
+// diffLayers compares layers; others says whether they may be of others.
+func diffLayers(want, got []Layer, others bool, opts []DiffOption) string {
 	d := differ{}
 	for _, o := range opts {
 		d.ignore = append(d.ignore, o.ignore...)
 	}
-	d.checkIgnored()
+	d.checkIgnored(others)
 	want, got = values(want), values(got)
 	for _, p := range align(want, got) {
 		switch {

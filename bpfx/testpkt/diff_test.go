@@ -83,7 +83,9 @@ func TestDiff(t *testing.T) {
 		},
 		{"misspelt", base, base, []testpkt.DiffOption{testpkt.Ignore("IPv4.TTTL", "ipv4", "*", "*.Foo", "IPv4[1.TTL", "mypkg.MPLS", "mypkg.MPLS.Label")}, []string{
 			`ignore "IPv4.TTTL": no layer or field has this name`, `ignore "ipv4": no layer or field has this name`,
-			`ignore "*": no layer or field has this name`, `ignore "IPv4[1.TTL": no layer or field has this name`,
+			`ignore "*": no layer or field has this name`, `ignore "*.Foo": no layer or field has this name`,
+			`ignore "IPv4[1.TTL": no layer or field has this name`, `ignore "mypkg.MPLS": no layer or field has this name`,
+			`ignore "mypkg.MPLS.Label": no layer or field has this name`,
 		}},
 		{"nothing", nil, nil, nil, nil},
 	}
@@ -123,6 +125,11 @@ func TestDiffLayers(t *testing.T) {
 	}
 	if got := testpkt.DiffLayers(want, got, testpkt.IgnoreChecksums(), testpkt.Ignore("testpkt_test.shim.Dst")); got != "" {
 		t.Errorf("DiffLayers() = %q, want none", got)
+	}
+	misspelt := testpkt.Ignore("*.Foo", "mypkg.MPLS", "mypkg.MPLS.Label", "IPv4.TTTL", "ipv4")
+	const complaints = "ignore \"IPv4.TTTL\": no layer or field has this name\nignore \"ipv4\": no layer or field has this name\n"
+	if got := testpkt.DiffLayers(nil, nil, misspelt); got != complaints {
+		t.Errorf("DiffLayers() = %q, want %q", got, complaints)
 	}
 	if got := testpkt.DiffLayers(nil, nil); got != "" {
 		t.Errorf("DiffLayers() of nothing = %q", got)

@@ -72,13 +72,14 @@
 //
 // Checksums are computed over what follows, with the addresses of the nearest
 // network layer before, so tunnels need nothing special. With segments left in
-// an [IPv6Routing], the final destination counts. A UDP checksum that comes
-// out as zero is sent as 0xffff; a header without one is Exact.
+// an [IPv6Routing], or addresses in a source route ([IPv4Route]), the final
+// destination counts. A UDP checksum that comes out as zero is sent as 0xffff;
+// a header without one is Exact.
 //
 // The checksum of a transport header in a first fragment covers data that isn't
-// in the packet: to ask for it is an error. Set it, or build the whole packet
-// and cut it with [Fragments]. [VerifyChecksums] says which checksums of a
-// packet are wrong.
+// in the packet, and lengths count it too: to ask for them is an error. Set
+// them, or build the whole packet and cut it with [Fragments].
+// [VerifyChecksums] says which checksums of a packet are wrong.
 //
 // # Options
 //

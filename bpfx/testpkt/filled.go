@@ -73,8 +73,8 @@ func startsOf(layers []Layer, pkt []byte) ([]int, error) {
 func filledLayer(l Layer, h []byte) Layer {
 	ptr := reflect.New(reflect.TypeOf(l))
 	d, ok := ptr.Interface().(interface{ decode([]byte, *head) error })
-	if !ok || isExact(l) {
-		return l
+	if !ok || isExact(l) || reflect.TypeOf(l).PkgPath() != reflect.TypeFor[Payload]().PkgPath() {
+		return l // of another package, even if one of ours is embedded in it
 	}
 	makeTrue(l, h)
 	if err := d.decode(h, new(head)); err != nil {
@@ -126,7 +126,7 @@ func makeTrue(l Layer, h []byte) {
 
 // isExact reports whether l has a field Exact that is set.
 func isExact(l Layer) bool {
-	v := reflect.ValueOf(l)
+	v := reflect.Indirect(reflect.ValueOf(l))
 	if v.Kind() != reflect.Struct {
 		return false
 	}

@@ -62,8 +62,8 @@ func TestFilled(t *testing.T) {
 			}},
 		},
 		{
-			"exact layers and those of others", []testpkt.Layer{label(3), testpkt.IPv4{Exact: true}},
-			[]testpkt.Layer{label(3), testpkt.IPv4{Exact: true}},
+			"exact layers and those of others", []testpkt.Layer{label(3), testpkt.IPv4{Exact: true}, embedding{}},
+			[]testpkt.Layer{label(3), testpkt.IPv4{Exact: true}, embedding{}},
 		},
 	}
 	for _, tt := range tests {
@@ -81,3 +81,6 @@ func TestFilled(t *testing.T) {
 		t.Error("Filled() of nothing succeeds")
 	}
 }
+
+// embedding is a layer of another package.
+type embedding struct{ testpkt.IPv6Fragment }

@@ -1,7 +1,6 @@
 package testpkt_test
 
 import (
-	"math/rand/v2"
 	"net/netip"
 	"testing"
 
@@ -172,9 +171,7 @@ func FuzzBuild(f *testing.F) {
 
 // TestRandomSums verifies the checksums of random packets with a naive sum.
 func TestRandomSums(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := newRand(t)
 	for range 2000 {
 		ip, tcp := pktgen.IPv4(r), pktgen.TCP(r)
 		pkt := testpkt.MustBuild(ip, tcp, testpkt.Payload(pktgen.Bytes(r, r.IntN(300))))

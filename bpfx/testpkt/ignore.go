@@ -14,18 +14,19 @@ var knownLayers = []Layer{
 }
 
 // checkIgnored adds names that nothing has: a misspelt one would hide nothing
-// today, and what it was to hide comes as a surprise later.
-func (d *differ) checkIgnored() {
+// today, and what it was to hide comes as a surprise later. Those of layers of
+// other packages aren't known.
+func (d *differ) checkIgnored(others bool) {
 	for _, name := range d.ignore {
-		if !ignorable(name) {
+		if !ignorable(name, others) {
 			fmt.Fprintf(&d.lines, "ignore %q: no layer or field has this name\n", name)
 		}
 	}
 }
 
 // ignorable reports whether a layer has this name or a field of this name, or
-// may have: those of other packages aren't known.
-func ignorable(name string) bool {
+// may have if there are others.
+func ignorable(name string, others bool) bool {
 	layer, field, _ := strings.Cut(name, ".")
 	layer, index, indexed := strings.Cut(layer, "[")
 	if indexed && !strings.HasSuffix(index, "]") {
@@ -42,12 +43,15 @@ func ignorable(name string) bool {
 			return false
 		}
 	}
-	return field != "" // mypkg.MPLS
+	return others && field != "" // mypkg.MPLS
 }
 
 // hasField reports whether l is a struct with this exported field.
 func hasField(l Layer, name string) bool {
 	t := reflect.TypeOf(l)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	if t.Kind() != reflect.Struct {
 		return false
 	}

@@ -70,6 +70,27 @@ func addrList(addrs []netip.Addr) string {
 	return s.String()
 }
 
+// final returns the final destination, the last address of a source route that
+// isn't used up; false if that is the one in the header.
+func (l *IPv4) final() (dst []byte, ok bool) {
+	for options := l.Options; len(options) > 0 && options[0] != optEnd; {
+		if options[0] == optNoOperation {
+			options = options[1:]
+			continue
+		}
+		if len(options) < 7 || options[1] < 2 || int(options[1]) > len(options) {
+			break // no room for a route, or malformed
+		}
+		option := options[:options[1]]
+		route := option[0] == ip4LooseRoute || option[0] == ip4StrictRoute
+		if n := len(option); route && n >= 7 && int(option[2])+3 <= n {
+			return option[n-4:], true
+		}
+		options = options[len(option):]
+	}
+	return nil, false
+}
+
 // RouterAlert asks routers to look at the packet, an IPv4 option; zero is its
 // only value that is in use (RFC 2113).
 type RouterAlert uint16

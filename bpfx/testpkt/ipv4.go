@@ -103,14 +103,19 @@ func (l *IPv4) append(b []byte, p Place) ([]byte, error) {
 	}
 	start := len(b)
 	b = appendRows(b, r0, r1, r2, src, dst)
+	final := dst
 	if len(l.Options) > 0 {
 		b = appendOptions(b, l.Options, l.Exact)
+		if addr, ok := l.final(); ok {
+			final = binary.BigEndian.Uint32(addr)
+		}
 	}
 	end := len(b)
+	inner := p
 	if r1&(uint32(MoreFragments)<<13|0x1fff) != 0 {
-		p.addrs |= inFragment
+		inner.addrs |= inFragment
 	}
-	b, err := p.withAddressSum(src>>16 + src&0xffff + dst>>16 + dst&0xffff).AppendNext(b)
+	b, err := inner.withAddressSum(src>>16 + src&0xffff + final>>16 + final&0xffff).AppendNext(b)
 	if err != nil || l.Exact {
 		return b, err
 	}
@@ -126,6 +131,9 @@ func (l *IPv4) append(b []byte, p Place) ([]byte, error) {
 func (l *IPv4) complete(b []byte, p Place, sum uint64) error {
 	n := len(b)
 	if l.TotalLength == 0 {
+		if p.addrs&inFragment != 0 {
+			return p.inFragmentError("TotalLength")
+		}
 		if n > 0xffff {
 			return p.Errorf("TotalLength", "packet of %d bytes exceeds 65535", n)
 		}

@@ -70,6 +70,9 @@ func (l *IPv6) append(b []byte, p Place) ([]byte, error) {
 	if err != nil || l.Exact || l.PayloadLength != 0 {
 		return b, err
 	}
+	if p.addrs&inFragment != 0 {
+		return b, p.inFragmentError("PayloadLength")
+	}
 	n := len(b) - end
 	if n > 0xffff {
 		return b, p.Errorf("PayloadLength", "payload of %d bytes exceeds 65535", n)
@@ -133,11 +136,15 @@ func (l *IPv6) decode(b []byte, next *head) error {
 	}
 	l.read((*[ipv6Len]byte)(b))
 	next.set(ipv6Len, ipv6Len+int(l.PayloadLength), SpaceIPProtocol, uint16(l.NextHeader))
-	if l.PayloadLength == 0 && l.NextHeader == ProtocolHopByHop {
-		next.total = 0 // a jumbogram, RFC 2675
+	if l.jumbo() {
+		next.total = 0
 	}
 	return nil
 }
+
+// jumbo reports whether this is the header of a jumbogram, whose length is an
+// option in the header after it (RFC 2675).
+func (l *IPv6) jumbo() bool { return l.PayloadLength == 0 && l.NextHeader == ProtocolHopByHop }
 
 func (l *IPv6) read(h *[ipv6Len]byte) {
 	row := binary.BigEndian.Uint32(h[0:])

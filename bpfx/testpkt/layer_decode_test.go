@@ -86,6 +86,38 @@ func TestDecodeQuotations(t *testing.T) {
 	}
 }
 
+// TestFinalDestination4 checks which destination the pseudo header has with
+// options of IPv4.
+func TestFinalDestination4(t *testing.T) {
+	src, dst := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
+	hops := []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")}
+	nop, alert := testpkt.NoOperation{}, testpkt.RouterAlert(0)
+	tests := []struct {
+		name    string
+		options []testpkt.Option
+		want    netip.Addr
+	}{
+		{"loose route", []testpkt.Option{nop, testpkt.IPv4Route{Kind: testpkt.LooseRoute, Addrs: hops}}, hops[1]},
+		{"strict route", []testpkt.Option{alert, testpkt.IPv4Route{Kind: testpkt.StrictRoute, Pointer: 8, Addrs: hops}}, hops[1]},
+		{"used up", []testpkt.Option{testpkt.IPv4Route{Kind: testpkt.LooseRoute, Pointer: 12, Addrs: hops}}, dst},
+		{"recorded route", []testpkt.Option{testpkt.IPv4Route{Addrs: hops}, alert}, dst},
+		{"no addresses", []testpkt.Option{testpkt.IPv4Route{Kind: testpkt.LooseRoute}, alert}, dst},
+		{"behind the end", []testpkt.Option{testpkt.EndOfOptions{}, testpkt.IPv4Route{Kind: testpkt.LooseRoute, Addrs: hops}}, dst},
+		{"too long", []testpkt.Option{testpkt.RawBytes{131, 12, 4, 192, 0, 2, 1}}, dst},
+		{"of length 0", []testpkt.Option{testpkt.RawBytes{148, 0, 131, 7, 4, 192, 0, 2, 1}}, dst},
+	}
+	for _, tt := range tests {
+		pkt := testpkt.MustBuild(testpkt.Ethernet{}, testpkt.IPv4{Options: testpkt.Options(tt.options...)}, testpkt.UDP{}, testpkt.Payload("x"))
+		segment := pkt[len(pkt)-9:]
+		if got := testpkt.Sum(testpkt.PseudoSum(src, tt.want, 17, 9), segment); got != 0xffff {
+			t.Errorf("%s: sum over the datagram to %v = %#04x, want 0xffff", tt.name, tt.want, got)
+		}
+		if err := testpkt.VerifyChecksums(pkt); err != nil {
+			t.Errorf("%s: VerifyChecksums() = %v", tt.name, err)
+		}
+	}
+}
+
 // TestFinalDestination checks which destination the pseudo header has.
 func TestFinalDestination(t *testing.T) {
 	src, dst := netip.MustParseAddr("fd00::1"), netip.MustParseAddr("fd00::2")

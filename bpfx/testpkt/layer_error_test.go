@@ -62,6 +62,8 @@ func layerErrorTests() []errorTest {
 		{"ICMP in a first fragment", []testpkt.Layer{first, testpkt.ICMP{}}, "1 (ICMP): Checksum: depends"},
 		{"ICMPv6 in a first fragment", []testpkt.Layer{ip6, first6, testpkt.ICMPv6{}}, "2 (ICMPv6): Checksum: depends"},
 		{"GRE in a first fragment", []testpkt.Layer{first, testpkt.GRE{Flags: testpkt.GREChecksum}}, "1 (GRE): Checksum: depends"},
+		{"IPv4 in a first fragment", []testpkt.Layer{first, ip4}, "1 (IPv4): TotalLength: depends"},
+		{"IPv6 in a first fragment", []testpkt.Layer{ip6, first6, ip6}, "2 (IPv6): PayloadLength: depends"},
 		{"tunnel in a first fragment", []testpkt.Layer{first, ip6, tcp}, "2 (TCP): Checksum: depends"},
 
 		{"trailer not last", []testpkt.Layer{eth, testpkt.Trailer("x"), ip4}, "1 (Trailer): IPv4 cannot follow: a trailer is last"},

@@ -91,9 +91,9 @@ func lengthsOf(s Span, pkt []byte) (list []length) {
 	all := []int{2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14}
 	switch l := s.Layer.(type) {
 	case Ethernet:
-		if l.EtherType < 0x600 {
-			add("EtherType", 12, 16, 0, 0x5ff)
-			list[0].lies = slices.DeleteFunc(list[0].lies, func(n int) bool { return n >= 0x600 }) // no length
+		if l.EtherType < minEtherType {
+			add("EtherType", 12, 16, 0, minEtherType-1)
+			list[0].lies = slices.DeleteFunc(list[0].lies, func(n int) bool { return n >= minEtherType }) // no length
 		}
 	case ARP:
 		add("HardwareLen", 4, 8, 0)

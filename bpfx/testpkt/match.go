@@ -83,7 +83,7 @@ func matchLayer(name string, want, got Layer, zeros []string) []error {
 			errs = append(errs, fmt.Errorf("%s.%s: no such field to be zero", name, z))
 		}
 	}
-	w := reflect.ValueOf(want)
+	w := reflect.Indirect(reflect.ValueOf(want)) // only a pointer may be a layer of another package
 	if w.Kind() != reflect.Struct {
 		if w.IsZero() || w.Kind() == reflect.Slice && w.Len() == 0 {
 			return errs
@@ -118,4 +118,9 @@ type zeroed struct {
 // fields must be zero in the packet:
 //
 //	testpkt.Zero(testpkt.TCP{DstPort: 80}, "Flags", "Ack")
-func Zero(l Layer, fields ...string) Layer { return zeroed{l, slices.Clone(fields)} }
+func Zero(l Layer, fields ...string) Layer {
+	if z, ok := l.(zeroed); ok {
+		return zeroed{z.Layer, slices.Concat(z.fields, fields)}
+	}
+	return zeroed{l, slices.Clone(fields)}
+}

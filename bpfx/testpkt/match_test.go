@@ -28,6 +28,8 @@ func TestMatch(t *testing.T) {
 		{"any payload", pkt, []testpkt.Layer{testpkt.Payload{}}, ""},
 		{"zero that is", pkt, []testpkt.Layer{testpkt.Zero(testpkt.TCP{Flags: testpkt.SYN}, "Ack", "Urgent")}, ""},
 
+		{"zeros in pieces", pkt, []testpkt.Layer{testpkt.Zero(testpkt.Zero(testpkt.TCP{}, "Ack"), "Seq")}, "TCP.Seq: want 0, got 9"},
+
 		{"wrong fields", pkt, []testpkt.Layer{testpkt.TCP{Seq: 8, DstPort: 22}}, "TCP.DstPort: want 22, got 80\nTCP.Seq: want 8, got 9"},
 		{"two layers", pkt, []testpkt.Layer{testpkt.IPv4{TTL: 1}, testpkt.IPv4{TTL: 2}}, "IPv4.TTL: want 1, got 64\nIPv4[1].TTL: want 2, got 3"},
 		{"not there", pkt, []testpkt.Layer{testpkt.UDP{}}, "UDP: not in Ethernet/IPv4/GRE/IPv4/TCP/Payload"},
@@ -69,6 +71,13 @@ func TestMatchLayers(t *testing.T) {
 	if err := testpkt.MatchLayers(layers, message{3}); err == nil || err.Error() != want {
 		t.Errorf("MatchLayers() = %v, want %s", err, want)
 	}
+	if err := testpkt.MatchLayers([]testpkt.Layer{&heavy{A: 1, B: 2}}, &heavy{A: 1}); err != nil {
+		t.Errorf("MatchLayers() of a pointer = %v", err)
+	}
+	const pointer = "testpkt_test.heavy.A: want 0, got 1"
+	if err := testpkt.MatchLayers([]testpkt.Layer{&heavy{A: 1, B: 2}}, testpkt.Zero(&heavy{B: 2}, "A")); err == nil || err.Error() != pointer {
+		t.Errorf("MatchLayers() of a pointer = %v, want %s", err, pointer)
+	}
 	if err := testpkt.MatchLayers([]testpkt.Layer{label(5)}, label(0)); err != nil {
 		t.Errorf("MatchLayers() of a number = %v", err)
 	}
@@ -77,3 +86,12 @@ func TestMatchLayers(t *testing.T) {
 		t.Errorf("MatchLayers() of a number = %v, want %s", err, number)
 	}
 }
+
+// heavy is a layer of which only a pointer is one.
+type heavy struct{ A, B uint8 }
+
+func (l *heavy) Append(b []byte, p testpkt.Place) ([]byte, error) {
+	return p.AppendNext(append(b, l.A, l.B))
+}
+
+func (l *heavy) Number(testpkt.Space) (uint16, bool) { return 7, true }

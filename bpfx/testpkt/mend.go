@@ -1,12 +1,22 @@
 package testpkt
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // A checked is a layer's checksum and what it is of.
 type checked struct {
-	at       int // where the checksum is
-	from, to int // the bytes that are summed up
-	pseudo   int // the length in the pseudo header, 0 if there is none
+	at       int    // where the checksum is
+	from, to int    // the bytes that are summed up
+	pseudo   int    // the length in the pseudo header, 0 if there is none
+	dst      []byte // the destination in the pseudo header
+}
+
+// sum returns the sum of what the checksum is of. The source address and the
+// protocol are left out: no length changes them.
+func (c checked) sum(pkt []byte) uint16 {
+	return Sum(Sum(uint16(c.pseudo), c.dst), pkt[c.from:c.to])
 }
 
 // mendChecksums changes the checksums of a packet whose lengths were changed, so
@@ -23,15 +33,14 @@ func mendChecksums(before, after []byte, spans []Span) {
 		if !ok || !still {
 			continue
 		}
-		// Addresses are part of the sums before and after, and the same.
-		target := Sum(uint16(was.pseudo), before[was.from:was.to])
+		target := was.sum(before)
 		binary.BigEndian.PutUint16(after[is.at:], 0)
-		sum := Sum(uint16(is.pseudo), after[is.from:is.to])
-		sum = fold(uint64(target) + uint64(^sum))
-		if _, udp := spans[i].Layer.(UDP); sum == 0xffff && !udp {
-			sum = 0 // the same in a sum; UDP has another use for zero
+		sum := is.sum(after)
+		check := fold(uint64(target) + uint64(^sum))
+		if _, udp := spans[i].Layer.(UDP); check == 0xffff && sum != 0 && !udp {
+			check = 0 // the same in a sum, but of nothing but zeros; UDP has another use for it
 		}
-		binary.BigEndian.PutUint16(after[is.at:], sum)
+		binary.BigEndian.PutUint16(after[is.at:], check)
 	}
 }
 
@@ -70,7 +79,34 @@ func checksumOf(pkt []byte, spans []Span, i int) (c checked, ok bool) {
 	default:
 		return c, false
 	}
+	if c.pseudo != 0 {
+		c.dst = pseudoDst(pkt, spans[:i])
+	}
 	return c, c.at+2 <= c.to
+}
+
+// pseudoDst returns the destination that the pseudo header of a layer behind
+// others has; how many segments are left is a length too.
+func pseudoDst(pkt []byte, before []Span) []byte {
+	for _, s := range slices.Backward(before) {
+		h := pkt[s.Start:s.End]
+		switch s.Layer.(type) {
+		case IPv6Routing:
+			l := IPv6Routing{Type: h[2], SegmentsLeft: h[3], Data: h[4:]}
+			if dst, ok := l.final(); ok {
+				return dst
+			}
+		case IPv6:
+			return h[24:40]
+		case IPv4:
+			l := IPv4{Options: h[ipv4MinLen:]}
+			if dst, ok := l.final(); ok {
+				return dst
+			}
+			return h[16:20]
+		}
+	}
+	return nil
 }
 
 // claimedEnd returns where the i-th layer with all that it carries ends, as its

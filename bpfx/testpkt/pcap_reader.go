@@ -53,6 +53,9 @@ func NewPcapReader(r io.Reader) (*PcapReader, error) {
 	}
 	p.format.SnapLength = min(p.order.Uint32(h[16:]), maxSnapLength)
 	link := p.order.Uint32(h[20:])
+	if link&(1<<27|0x3ff<<16) != 0 { // reserved, and a mistake to read over
+		return nil, &PcapError{Offset: 20, Err: fmt.Errorf("link type %#x has bits that mean nothing: %w", link, ErrNotPcap)}
+	}
 	p.link = LinkType(link)
 	if link&(1<<26) != 0 { // the upper 4 bits are the length of the FCS, in 2 bytes
 		p.fcs = (link >> 28) * 2

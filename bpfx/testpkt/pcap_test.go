@@ -157,6 +157,7 @@ func TestPcapErrors(t *testing.T) {
 		{"gzip", []byte{0x1f, 0x8b, 8, 0, 0}, "pcap header at byte 0: this is compressed (use gunzip first, or compress/gzip): not a pcap file", testpkt.ErrNotPcap},
 		{"zstd", []byte{0x28, 0xb5, 0x2f, 0xfd}, "pcap header at byte 0: this is compressed (use unzstd first): not a pcap file", testpkt.ErrNotPcap},
 		{"version", edit(4, 2, 0, 3), "pcap header at byte 4: version 2.3, want 2.4: not a pcap file", testpkt.ErrNotPcap},
+		{"reserved bit", edit(20, 1, 0, 1, 0), "pcap header at byte 20: link type 0x10001 has bits that mean nothing: not a pcap file", testpkt.ErrNotPcap},
 		{"header cut off", good[:23], "pcap header at byte 23: the file ends after 23 of 24 bytes: unexpected EOF", io.ErrUnexpectedEOF},
 		{"record cut off", good[:24+15], "pcap record 1 at byte 39: the file ends after 15 of 16 bytes of the header: unexpected EOF", io.ErrUnexpectedEOF},
 		{"no packet", good[:24+16], "pcap record 1 at byte 40: the file ends after 0 of 3 bytes of the packet: unexpected EOF", io.ErrUnexpectedEOF},
@@ -194,6 +195,23 @@ func TestPcapReaderFails(t *testing.T) {
 	}
 	if _, err := testpkt.NewPcapReader(nil); err == nil {
 		t.Error("NewPcapReader(nil) = nil error")
+	}
+}
+
+// TestPcapSnapLength shows that what a file says about the length of its packets
+// isn't believed.
+func TestPcapSnapLength(t *testing.T) {
+	for snap, want := range map[byte]uint32{0: 0, 1: 1 << 24, 0xff: 262144} {
+		r, err := testpkt.NewPcapReader(bytes.NewReader(edit(16, 0, 0, 0, snap)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Format().SnapLength; got != min(want, 262144) {
+			t.Errorf("snap length %#x000000: Format() has %d, want %d", snap, got, min(want, 262144))
+		}
+		if pkt, err := r.Next(); err != nil || string(pkt.Data) != "abc" {
+			t.Errorf("snap length %#x000000: Next() = %+v, %v", snap, pkt, err)
+		}
 	}
 }
 

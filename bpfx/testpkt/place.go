@@ -8,7 +8,8 @@ import (
 // A Place is where a [Layer] stands in the packet that is being built: between
 // which neighbours, and below which addresses.
 //
-// A Place is only valid until the method it was passed to returns.
+// A Place is only valid until the method it was passed to returns. The zero
+// Place is that of a layer without neighbours.
 type Place struct {
 	// Four words: a larger struct isn't kept in registers, and building a packet
 	// of four layers would take 80 ns more.
@@ -143,10 +144,9 @@ func (p Place) pseudoSum(protocol uint8, n int) uint64 {
 // Errorf returns a [*LayerError] for this layer with the formatted text. The
 // field may be empty if no single one is at fault.
 func (p Place) Errorf(field, format string, args ...any) error {
-	return &LayerError{
-		Index: int(p.i),
-		Layer: layerName(p.layers[p.i]),
-		Field: field,
-		Err:   fmt.Errorf(format, args...),
+	e := &LayerError{Index: int(p.i), Layer: "no packet", Field: field, Err: fmt.Errorf(format, args...)}
+	if len(p.layers) > 0 {
+		e.Layer = layerName(p.layers[p.i])
 	}
+	return e
 }

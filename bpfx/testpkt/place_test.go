@@ -160,13 +160,24 @@ func TestInFragment(t *testing.T) {
 		{"last", []testpkt.Layer{testpkt.IPv4{FragmentOffset: 1}}, true},
 		{"IPv6, only one", []testpkt.Layer{testpkt.IPv6{}, testpkt.IPv6Fragment{}}, false},
 		{"IPv6, first", []testpkt.Layer{testpkt.IPv6{}, testpkt.IPv6Fragment{More: true}}, true},
-		{"in a tunnel", []testpkt.Layer{testpkt.IPv6{}, testpkt.IPv6Fragment{Offset: 9}, testpkt.IPv4{}}, true},
+		{"in a tunnel", []testpkt.Layer{testpkt.IPv6{}, testpkt.IPv6Fragment{Offset: 9}, testpkt.IPv4{TotalLength: 99}}, true},
 	}
 	for _, tt := range tests {
 		var s spy
 		if _, err := testpkt.Build(append(tt.before, &s)...); err != nil || s.fragment != tt.want {
 			t.Errorf("%s: InFragment() = %v, %v, want %v", tt.name, s.fragment, err, tt.want)
 		}
+	}
+}
+
+// TestZeroPlace appends layers that are in no packet.
+func TestZeroPlace(t *testing.T) {
+	if got, err := (testpkt.IPv6{}).Append([]byte("kept"), testpkt.Place{}); err != nil || len(got) != 44 {
+		t.Errorf("Append() of IPv6 = %x, %v, want 44 bytes", got, err)
+	}
+	const want = "layer 0 (no packet): Checksum: no IPv4 or IPv6 layer before it"
+	if _, err := (testpkt.TCP{}).Append(nil, testpkt.Place{}); err == nil || err.Error() != want {
+		t.Errorf("Append() of TCP = %v, want %s", err, want)
 	}
 }
 

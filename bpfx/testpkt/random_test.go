@@ -10,9 +10,6 @@ import (
 	"github.com/bpfx/go/internal/pktgen"
 )
 
-// randomStack returns random layers; see [pktgen.Stack].
-func randomStack(r *rand.Rand) []testpkt.Layer { return pktgen.Stack(r) }
-
 func newRand(t *testing.T) *rand.Rand {
 	t.Helper()
 	seed := rand.Uint64()
@@ -25,7 +22,7 @@ func newRand(t *testing.T) *rand.Rand {
 func TestLaws(t *testing.T) {
 	r := newRand(t)
 	for range 200 {
-		layers := randomStack(r)
+		layers := pktgen.Stack(r)
 		pkt, err := testpkt.Build(layers...)
 		if err != nil {
 			t.Fatalf("Build(%+v) = %v", layers, err)

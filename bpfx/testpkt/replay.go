@@ -25,8 +25,9 @@ type ReplayOptions struct {
 	// error ends the replay and is returned as it is.
 	Each func(Replayed) error
 
-	// Input is called before each run, with the packet as Data, to set other
-	// inputs, such as a context. It may change the packet. Not called if nil.
+	// Input is called before each run, with a copy of the packet as Data, to set
+	// other inputs, such as a context. It may change the packet. Not called if
+	// nil.
 	Input func(in *bpfx.RunInput)
 
 	// Time is how often to run each packet once more, to time it. Its first
@@ -157,12 +158,13 @@ func (p *replay) packet(pkt PcapPacket) error {
 func (p *replay) run(out *Replayed) error {
 	in := bpfx.RunInput{Data: out.Input}
 	if p.opts.Input != nil {
+		in.Data = bytes.Clone(in.Data)
 		p.opts.Input(&in)
 		out.Input = in.Data
 	}
 	res, err := p.prog.Run(in)
 	if err == nil && p.opts.Time > 0 {
-		in.Repeat = p.opts.Time
+		in.Repeat, in.DataOut = p.opts.Time, nil // the first run's output is kept
 		var timed bpfx.Result
 		timed, err = p.prog.Run(in)
 		res.Duration, res.Runs = timed.Duration, timed.Runs

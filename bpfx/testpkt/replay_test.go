@@ -138,6 +138,31 @@ func TestReplayInput(t *testing.T) {
 	}
 }
 
+// TestReplayChangesInput shows that a packet stays as captured, and the first
+// output what it was, whatever is done with the input.
+func TestReplayChangesInput(t *testing.T) {
+	room := make([]byte, 100)
+	prog := fake{ebpf.XDP, func(in *bpfx.RunInput) (uint32, []byte, error) {
+		out := append(in.DataOut[:0], in.Data...)
+		out[1] = byte(in.Repeat)
+		return 2, out, nil
+	}}
+	in := capture(t, testpkt.LinkTypeEthernet, testpkt.PcapPacket{Data: make([]byte, 60)})
+	_, err := testpkt.Replay(prog, in, &testpkt.ReplayOptions{
+		Time:  9,
+		Input: func(in *bpfx.RunInput) { in.Data[0], in.DataOut = 7, room },
+		Each: func(p testpkt.Replayed) error {
+			if p.Data[0] != 0 || p.Input[0] != 7 || p.Output[0] != 7 || p.Output[1] != 0 {
+				t.Errorf("captured %x, input %x, output %x", p.Data[:2], p.Input[:2], p.Output[:2])
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // TestReplayLinkHeader shows that the zeros in place of an Ethernet header that
 // a program never saw are no change.
 func TestReplayLinkHeader(t *testing.T) {

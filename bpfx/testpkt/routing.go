@@ -92,8 +92,8 @@ func (l *IPv6Routing) final() (dst []byte, ok bool) {
 // finalDst returns the final destination in a routing header after the IPv6
 // header of p, false if there is none.
 func (p Place) finalDst() (dst []byte, ok bool) {
-	for _, l := range p.layers[p.i+1:] {
-		switch l := l.(type) {
+	for p.i++; int(p.i) < len(p.layers); p.i++ {
+		switch l := p.layers[p.i].(type) {
 		case IPv6HopByHop, IPv6Destination, *IPv6HopByHop, *IPv6Destination:
 		case IPv6Routing:
 			return l.final()

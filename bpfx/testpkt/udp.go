@@ -10,9 +10,9 @@ type UDP struct {
 	DstPort uint16 // zero: that of the next layer if it has one, else 80
 	Length  uint16 // header and all after it, in bytes; zero: computed
 
-	// Checksum of pseudo header, header and data. Zero: computed. A header
-	// without one is Exact, such as one of [Filled] whose Checksum is then set to
-	// zero.
+	// Checksum of pseudo header, header and data, as far as Length says. Zero:
+	// computed. A header without one is Exact, such as one of [Filled] whose
+	// Checksum is then set to zero.
 	Checksum uint16
 
 	// Exact leaves zero fields zero.
@@ -55,8 +55,10 @@ func (l UDP) Append(b []byte, p Place) ([]byte, error) {
 	if p.addrs&(hasAddrs|inFragment) != hasAddrs {
 		return b, p.noSum()
 	}
-	sum := fold(p.pseudoSum(ProtocolUDP, n) + uint64(ports) + uint64(l.Length))
-	sum = ^Sum(sum, b[start+udpLen:])
+	// The datagram ends where its length says, if there is so much.
+	n = min(n, max(udpLen, int(l.Length)))
+	sum := fold(p.pseudoSum(ProtocolUDP, int(l.Length)) + uint64(ports) + uint64(l.Length))
+	sum = ^Sum(sum, b[start+udpLen:start+n])
 	if sum == 0 {
 		sum = 0xffff // zero means that there is no checksum, RFC 768
 	}

@@ -231,6 +231,7 @@ func TestLengthLiesInside(t *testing.T) {
 		"VXLAN":      append([]testpkt.Layer{testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.UDP{}, testpkt.VXLAN{}}, inner...),
 		"GRE":        append([]testpkt.Layer{testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.GRE{Flags: testpkt.GREChecksum}}, inner...),
 		"ICMP error": append([]testpkt.Layer{testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.ICMP{Type: testpkt.ICMPTimeExceeded}}, inner[1:]...),
+		"zeros":      {testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.ICMP{}, make(testpkt.Payload, 4)},
 		"ICMPv6":     {testpkt.Ethernet{}, testpkt.IPv6{}, testpkt.ICMPv6{Type: testpkt.ICMPv6EchoRequest}, testpkt.Payload("odd")},
 		"solicit":    {testpkt.Ethernet{}, testpkt.IPv6{}, testpkt.NeighborSolicit{Options: testpkt.Options(testpkt.SourceLinkAddr{5: 1})}},
 		"advert":     {testpkt.Ethernet{}, testpkt.IPv6{}, testpkt.RouterAdvert{Options: testpkt.Options(testpkt.MTU(1500))}},
@@ -252,6 +253,35 @@ func TestLengthLiesInside(t *testing.T) {
 		if n == 0 {
 			t.Errorf("%s: no lies", name)
 		}
+	}
+}
+
+// TestLengthLiesFinalDestination checks the checksums where a lie is about how
+// far a packet has to go.
+func TestLengthLiesFinalDestination(t *testing.T) {
+	route := testpkt.IPv4Route{Kind: testpkt.LooseRoute, Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")}}
+	segments := testpkt.SegmentList(netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2"))
+	n := 0
+	for _, ip := range [][]testpkt.Layer{
+		{testpkt.IPv4{Options: testpkt.Options(testpkt.NoOperation{}, route)}},
+		{testpkt.IPv6{}, testpkt.IPv6Routing{Type: testpkt.RoutingSegments, SegmentsLeft: 1, Data: segments}},
+		{testpkt.IPv6{}, testpkt.IPv6Routing{Type: testpkt.RoutingSegments, Data: segments}},
+	} {
+		for _, transport := range []testpkt.Layer{testpkt.TCP{}, testpkt.UDP{}} {
+			pkt := testpkt.MustBuild(append(append([]testpkt.Layer{testpkt.Ethernet{}}, ip...), transport)...)
+			for v := range testpkt.LengthLies(pkt) {
+				if !strings.HasPrefix(v.Name, "IPv4.Options") && !strings.HasPrefix(v.Name, "IPv6Routing.SegmentsLeft") {
+					continue
+				}
+				n++
+				if err := testpkt.VerifyChecksums(v.Packet); err != nil {
+					t.Errorf("%s: %v\n%x\n%x", v.Name, err, pkt, v.Packet)
+				}
+			}
+		}
+	}
+	if n != 2*(5+3+2) {
+		t.Errorf("%d lies", n)
 	}
 }
 

@@ -46,11 +46,14 @@ func (v *verifier) layer(s Span) bool {
 	case IPv4:
 		v.verify(name, l.Checksum, 0, v.pkt[s.Start:s.End])
 		v.src, v.dst, v.end = l.Src, l.Dst, s.Start+int(l.TotalLength)
+		if final, ok := l.final(); ok {
+			v.dst = netip.AddrFrom4([4]byte(final))
+		}
 		return l.FragmentOffset == 0 && l.Flags&MoreFragments == 0
 	case IPv6:
-		v.src, v.dst, v.end = l.Src, l.Dst, s.End+int(l.PayloadLength)
-		if l.PayloadLength == 0 && l.NextHeader == ProtocolHopByHop {
-			v.end = len(v.pkt)
+		v.src, v.dst = l.Src, l.Dst
+		if !l.jumbo() {
+			v.end = s.End + int(l.PayloadLength)
 		}
 	case IPv6Routing:
 		if final, ok := l.final(); ok {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/bpfx/go/bpfx/testpkt"
+	"github.com/bpfx/go/internal/pktgen"
 )
 
 func TestVerifyChecksums(t *testing.T) {
@@ -23,6 +24,11 @@ func TestVerifyChecksums(t *testing.T) {
 	}{
 		{"right", testpkt.MustBuild(eth, ip4, testpkt.TCP{}, data, testpkt.Trailer("crc!")), ""},
 		{"no UDP checksum", testpkt.MustBuild(eth, ip4, testpkt.UDP{Length: 8, Exact: true}), ""},
+		{"UDP shorter than IP", testpkt.MustBuild(eth, ip4, testpkt.UDP{Length: 10}, data), ""},
+		{"jumbogram in IPv4", testpkt.MustBuild(
+			eth, testpkt.IPv4{Protocol: testpkt.ProtocolIPv6}, testpkt.IPv6{Version: 6, Src: netip.IPv6Loopback(), Dst: netip.IPv6Loopback(), Exact: true},
+			testpkt.IPv6HopByHop{Options: testpkt.Options(testpkt.Jumbo(28))}, testpkt.TCP{}, testpkt.Trailer("crc!"),
+		), ""},
 		{"segments left", testpkt.MustBuild(eth, ip6, testpkt.IPv6Routing{Type: 4, SegmentsLeft: 1, Data: final}, testpkt.UDP{}), ""},
 		{"first fragment", frags[0], ""},
 		{"last fragment", frags[2], ""},
@@ -59,7 +65,7 @@ func TestVerifyChecksums(t *testing.T) {
 func TestVerifyRandom(t *testing.T) {
 	r := newRand(t)
 	for range 200 {
-		pkt := testpkt.MustBuild(randomStack(r)...)
+		pkt := testpkt.MustBuild(pktgen.Stack(r)...)
 		if err := testpkt.VerifyChecksums(pkt); err != nil {
 			t.Fatalf("VerifyChecksums(%x) = %v", pkt, err)
 		}

@@ -44,11 +44,12 @@ func (l *VXLAN) decode(b []byte, next *head) error {
 	if len(b) < vxlanLen {
 		return tooShort(vxlanLen)
 	}
-	h := (*[vxlanLen]byte)(b)
-	*l = VXLAN{
-		Flags: h[0], Reserved: binary.BigEndian.Uint32(h[0:]) & 0xffffff,
-		VNI: binary.BigEndian.Uint32(h[4:]) >> 8, Reserved2: h[7], Exact: true,
-	}
+	l.read((*[vxlanLen]byte)(b))
 	next.set(vxlanLen, 0, SpaceLinkType, LinkTypeEthernet)
 	return nil
+}
+
+func (l *VXLAN) read(h *[vxlanLen]byte) {
+	l.Flags, l.Reserved = h[0], binary.BigEndian.Uint32(h[0:])&0xffffff
+	l.VNI, l.Reserved2, l.Exact = binary.BigEndian.Uint32(h[4:])>>8, h[7], true
 }

@@ -70,6 +70,8 @@ func run(w io.Writer, opts options) error {
 		return errors.New("loading BPF programs needs root: run it with sudo, or " + inVM)
 	case opts.repeat > mostRepeat:
 		return fmt.Errorf("-repeat %d, at most %d", opts.repeat, mostRepeat)
+	case sameFile(opts.capture, opts.changed):
+		return fmt.Errorf("-changed %s would overwrite the capture", opts.changed)
 	}
 	return withProgram(opts, func(prog *bpfx.Program) error {
 		return withCapture(opts, func(capture *testpkt.PcapReader) error {
@@ -80,6 +82,13 @@ func run(w io.Writer, opts options) error {
 			return err
 		})
 	})
+}
+
+// sameFile reports whether both files are there and are one.
+func sameFile(a, b string) bool {
+	aInfo, aErr := os.Stat(a)
+	bInfo, bErr := os.Stat(b)
+	return aErr == nil && bErr == nil && os.SameFile(aInfo, bInfo)
 }
 
 // withProgram loads the program of the command line.

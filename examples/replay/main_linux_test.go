@@ -67,6 +67,7 @@ func TestRunObject(t *testing.T) {
 		{options{capture: "main.go"}, "not a pcap file"},
 		{options{changed: "/nowhere/changed.pcap"}, "/nowhere/changed.pcap"},
 		{options{repeat: 1 << 31}, "at most"},
+		{options{capture: capture, changed: filepath.Dir(capture) + "/./capture.pcap"}, "would overwrite the capture"},
 	} {
 		if err := run(new(bytes.Buffer), tt.opts); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("run(%+v) = %v, want %q", tt.opts, err, tt.want)
