@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 var (
@@ -47,10 +48,10 @@ func fragments(pkt []byte, mtu int) ([][]byte, error) {
 	for i, s := range spans {
 		switch l := s.Layer.(type) {
 		case IPv4:
-			pkt = pkt[:s.Start+int(l.TotalLength)]
+			pkt = slices.Clip(pkt[:s.Start+int(l.TotalLength)])
 		case IPv6:
 			if !l.jumbo() {
-				pkt = pkt[:s.End+int(l.PayloadLength)]
+				pkt = slices.Clip(pkt[:s.End+int(l.PayloadLength)])
 			}
 		default:
 			continue

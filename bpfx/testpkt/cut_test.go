@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bpfx/go/bpfx/testpkt"
+	"github.com/bpfx/go/internal/pktgen"
 )
 
 // TestFragments cuts packets, checks each fragment, and puts them together.
@@ -192,4 +193,61 @@ func TestFragmentsWhole(t *testing.T) {
 	if err != nil || len(got) != 2 || !bytes.Equal(append(got[0][34:], got[1][34:]...), whole[34:]) {
 		t.Errorf("Fragments() = %x, %v, want all of %x", got, err, whole)
 	}
+}
+
+// TestFragmentsRandom cuts random packets, damaged ones too, at any length.
+func TestFragmentsRandom(t *testing.T) {
+	r := newRand(t)
+	cut := 0
+	for range 1000 {
+		pkt := testpkt.MustBuild(pktgen.Stack(r)...)
+		for range r.IntN(3) {
+			pkt[r.IntN(min(len(pkt), 100))] = byte(r.Uint32())
+		}
+		mtu := 20 + r.IntN(300)
+		frags, err := testpkt.Fragments(pkt, mtu)
+		if err != nil || len(frags) == 1 && bytes.HasPrefix(pkt, frags[0]) {
+			continue
+		}
+		cut++
+		var data []byte
+		for i, frag := range frags {
+			ip, from := carried(t, frag)
+			if len(frag)-ip > mtu || i < len(frags)-1 && (len(frag)-from)%8 != 0 {
+				t.Fatalf("Fragments(%x, %d): fragment %d has %d bytes, %d of data", pkt, mtu, i, len(frag)-ip, len(frag)-from)
+			}
+			data = append(data, frag[from:]...)
+		}
+		if ip, _ := carried(t, pkt); len(data) == 0 || !bytes.Contains(pkt[ip:], data) {
+			t.Fatalf("Fragments(%x, %d) together are\n%x", pkt, mtu, data)
+		}
+	}
+	if cut < 100 {
+		t.Errorf("only %d packets were cut", cut)
+	}
+}
+
+// carried returns where the first IP packet of a frame begins, and what is in
+// its fragments.
+func carried(t *testing.T, frame []byte) (ip, data int) {
+	t.Helper()
+	spans, err := testpkt.Spans(frame)
+	if err != nil {
+		t.Fatalf("Spans(%x) = %v", frame, err)
+	}
+	for _, s := range spans {
+		switch s.Layer.(type) {
+		case testpkt.IPv4:
+			if ip == 0 {
+				return s.Start, s.End
+			}
+		case testpkt.IPv6:
+			if ip == 0 {
+				ip = s.Start
+			}
+		case testpkt.IPv6Fragment:
+			return ip, s.End
+		}
+	}
+	return ip, 0
 }

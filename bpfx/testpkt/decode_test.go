@@ -159,6 +159,7 @@ func TestDecodeLayers(t *testing.T) {
 		{"last fragment", build(eth, testpkt.IPv4{FragmentOffset: 1, Flags: testpkt.MoreFragments, Protocol: 6}, data), "Ethernet IPv4 Payload"},
 		{"first fragment", build(eth, testpkt.IPv4{Flags: testpkt.MoreFragments}, testpkt.UDP{Length: 99, Checksum: 1}, data), "Ethernet IPv4 UDP Payload"},
 		{"tiny first fragment", build(eth, testpkt.IPv4{Flags: testpkt.MoreFragments, Protocol: 6}, testpkt.Payload("12345678")), "Ethernet IPv4 Payload"},
+		{"reserved bits of a fragment", build(eth, ip6, testpkt.IPv6Fragment{Reserved: 0xff, Reserved2: 3}, udp), "Ethernet IPv6 IPv6Fragment UDP"},
 		{"wrong version", build(eth, testpkt.IPv4{Version: 6}, tcp), "Ethernet IPv4 TCP"},
 	}
 	for _, tt := range tests {

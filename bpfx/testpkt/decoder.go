@@ -10,7 +10,8 @@ import (
 // ready to use. It must not be used by several goroutines at once, and not be
 // copied after its first use.
 type Decoder struct {
-	// LinkType says what packets start with. Zero: [LinkTypeEthernet].
+	// LinkType says what packets start with. Zero: [LinkTypeEthernet], though it
+	// is the number of [LinkTypeNull], which isn't decoded.
 	LinkType LinkType
 
 	funcs  map[announced]DecodeFunc

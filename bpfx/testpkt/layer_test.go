@@ -30,6 +30,11 @@ var allBuildTests = slices.Concat(buildTests, layerTests)
 // The expected bytes were computed by a Python script with a naive checksum.
 var layerTests = []buildTest{
 	{
+		name:   "UDP checksum of zero in a frame",
+		layers: []testpkt.Layer{testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.UDP{}, testpkt.Payload("\xbb\x4e")},
+		want:   fromHex(hexEthernet, "0800", "4500001e 00000000 401166cd", hexIPv4, "3039 0050 000a ffff", "bb4e"),
+	},
+	{
 		name:   "ARP request",
 		layers: []testpkt.Layer{testpkt.Ethernet{}, testpkt.ARP{}},
 		want: fromHex(hexEthernet, "0806",

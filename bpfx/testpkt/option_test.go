@@ -41,6 +41,8 @@ func TestOptions(t *testing.T) {
 		{"loose route", testpkt.IPv4Route{Kind: testpkt.LooseRoute, Pointer: 4}, testpkt.ParseIPv4Options, []byte{131, 3, 4}, "LSRR"},
 		{"route of 4 bytes", testpkt.UnknownOption{Kind: 137, Data: []byte{4, 1}}, testpkt.ParseIPv4Options, []byte{137, 4, 4, 1}, "opt-137:0401"},
 
+		{"route without a pointer", testpkt.UnknownOption{Kind: 7, Data: []byte{0}}, testpkt.ParseIPv4Options, []byte{7, 3, 0}, "opt-7:00"},
+
 		{"pad 1", testpkt.Pad(1), testpkt.ParseIPv6Options, []byte{0}, "pad1"},
 		{"pad 2", testpkt.Pad(2), testpkt.ParseIPv6Options, []byte{1, 0}, "pad2"},
 		{"pad 4", testpkt.Pad(4), testpkt.ParseIPv6Options, []byte{1, 2, 0, 0}, "pad4"},
@@ -55,6 +57,11 @@ func TestOptions(t *testing.T) {
 		{
 			"prefix", testpkt.PrefixInfo{Prefix: netip.MustParsePrefix("2001:db8::/32"), Flags: testpkt.OnLink, Valid: 1, Preferred: 2, Reserved: 3}, testpkt.ParseNDOptions,
 			[]byte{3, 4, 32, 0x80, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, "prefix 2001:db8::/32",
+		},
+		{"MTU with reserved bits", testpkt.UnknownNDOption{Kind: 5, Data: []byte{0, 1, 0, 0, 5, 0xdc}}, testpkt.ParseNDOptions, []byte{5, 1, 0, 1, 0, 0, 5, 0xdc}, "opt-5:0001000005dc"},
+		{
+			"prefix of 129 bits", testpkt.UnknownNDOption{Kind: 3, Data: append([]byte{129}, make([]byte, 29)...)}, testpkt.ParseNDOptions,
+			append([]byte{3, 4, 129}, make([]byte, 29)...), "opt-3:81" + strings.Repeat("00", 29),
 		},
 		{"unknown to ND", testpkt.UnknownNDOption{Kind: 24, Data: []byte{1, 2, 3, 4, 5, 6}}, testpkt.ParseNDOptions, []byte{24, 1, 1, 2, 3, 4, 5, 6}, "opt-24:010203040506"},
 	}

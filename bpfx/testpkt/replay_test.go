@@ -178,6 +178,38 @@ func TestReplayLinkHeader(t *testing.T) {
 	}
 }
 
+// TestReplayLinkHeaderStays shows that what isn't zeros isn't put back.
+func TestReplayLinkHeaderStays(t *testing.T) {
+	prog := fake{ebpf.CGroupSKB, func(in *bpfx.RunInput) (uint32, []byte, error) {
+		return 1, append([]byte{13: 1}, in.Data[14:]...), nil
+	}}
+	in := capture(t, testpkt.LinkTypeEthernet, testpkt.PcapPacket{Data: testpkt.MustBuild(testpkt.Ethernet{}, testpkt.IPv4{})})
+	if report, err := testpkt.Replay(prog, in, nil); err != nil || report.Changed != 1 {
+		t.Errorf("Replay() = %+v, %v; want a change", report, err)
+	}
+}
+
+// slow is a program that takes 100 ns, and 10 if it is repeated.
+type slow struct{}
+
+func (slow) Run(in bpfx.RunInput) (bpfx.Result, error) {
+	d := 100 * time.Nanosecond
+	if in.Repeat > 1 {
+		d = 10 * time.Nanosecond
+	}
+	return bpfx.Result{Data: in.Data, Duration: d}, nil
+}
+
+func TestReplayDuration(t *testing.T) {
+	for repeat, want := range map[uint32]time.Duration{0: 300, 5: 30} {
+		in := capture(t, testpkt.LinkTypeEthernet, make([]testpkt.PcapPacket, 3)...)
+		report, err := testpkt.Replay(slow{}, in, &testpkt.ReplayOptions{Time: repeat})
+		if err != nil || report.Duration != want {
+			t.Errorf("Replay() with %d repeats = %+v, %v; want %v", repeat, report, err, want)
+		}
+	}
+}
+
 func TestReplayErrors(t *testing.T) {
 	pass := fakeXDP(func(pkt []byte) (uint32, []byte) { return 2, pkt })
 	closed := fake{ebpf.XDP, func(*bpfx.RunInput) (uint32, []byte, error) { return 0, nil, os.ErrClosed }}

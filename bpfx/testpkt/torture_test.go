@@ -96,6 +96,22 @@ refused   14  cut to 0 of 42 bytes, before Ethernet
 	}
 }
 
+// TestTortureRefused shows for which errors a packet is to blame.
+func TestTortureRefused(t *testing.T) {
+	for _, errno := range []syscall.Errno{syscall.EINVAL, syscall.EMSGSIZE, syscall.ENOMEM, syscall.E2BIG} {
+		prog := fake{ebpf.XDP, func(in *bpfx.RunInput) (uint32, []byte, error) {
+			if len(in.Data) == 0 {
+				return 0, nil, fmt.Errorf("run: %w", errno)
+			}
+			return 2, in.Data, nil
+		}}
+		r, err := testpkt.Torture(prog, testpkt.Truncations(make([]byte, 3)))
+		if err != nil || len(r.Refused()) != 1 || !errors.Is(r.Refused()[0].Refused, errno) {
+			t.Errorf("%v: Torture() = %v\n%v", errno, err, r)
+		}
+	}
+}
+
 func TestTortureErrors(t *testing.T) {
 	pkt := testpkt.MustBuild(testpkt.Ethernet{}, testpkt.IPv4{}, testpkt.UDP{})
 	pass := fakeXDP(func(pkt []byte) (uint32, []byte) { return 2, pkt })

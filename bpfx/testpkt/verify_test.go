@@ -33,6 +33,7 @@ func TestVerifyChecksums(t *testing.T) {
 		{"first fragment", frags[0], ""},
 		{"last fragment", frags[2], ""},
 		{"quotation", testpkt.MustBuild(eth, ip4, testpkt.ICMP{Type: 3}, ip4, testpkt.UDP{Checksum: 1}), ""},
+		{"quotation of IPv6", testpkt.MustBuild(eth, ip6, testpkt.ICMPv6{Type: 1}, ip6, testpkt.UDP{Checksum: 1}), ""},
 		{"IPv4", testpkt.MustBuild(eth, testpkt.IPv4{Checksum: 1}, testpkt.UDP{}), "IPv4.Checksum: 0x0001, want 0x66cf"},
 		{"UDP", testpkt.MustBuild(eth, ip4, testpkt.UDP{Checksum: 1}), "UDP.Checksum: 0x0001, want 0xbb52"},
 		{
