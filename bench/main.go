@@ -21,13 +21,15 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 )
 
 func main() {
 	var o options
 	flag.BoolVar(&o.check, "check", false, "exit with 1 if a goal was missed by more than the noise")
-	flag.IntVar(&o.rounds, "rounds", 9, "how often to run each pair")
-	flag.StringVar(&o.time, "time", "200ms", "how long to run each benchmark in a round")
+	flag.IntVar(&o.rounds, "rounds", 9, "how often to run each pair at least")
+	flag.DurationVar(&o.pair, "pair", 8*time.Second, "how long to go on with each pair at least")
+	flag.DurationVar(&o.time, "time", 50*time.Millisecond, "how long to run each benchmark in a round")
 	flag.Float64Var(&o.noise, "noise", 0.05, "by how much a ratio may miss its goal")
 	flag.StringVar(&o.out, "o", "", "also write the table to this file")
 	flag.StringVar(&o.only, "run", "", "only the benchmarks whose name contains this")
@@ -46,7 +48,8 @@ func main() {
 type options struct {
 	check  bool
 	rounds int
-	time   string
+	pair   time.Duration
+	time   time.Duration
 	noise  float64
 	out    string
 	only   string
@@ -70,7 +73,7 @@ func run(o options) (missed int, err error) {
 	}
 	machine(w, o)
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tab, "BENCHMARK\tBPFX\tALLOCS\tPEER\tALLOCS\tRATIO\tGOAL\tMET")
+	fmt.Fprintln(tab, "BENCHMARK\tBPFX\tALLOCS\tPEER\tALLOCS\tRATIO\tROUNDS\tGOAL\tMET")
 	binaries := make(map[string]string)
 	for _, g := range goals {
 		if !strings.Contains(g.name, o.only) {
@@ -92,8 +95,8 @@ func run(o options) (missed int, err error) {
 			verdict = "NO"
 			missed++
 		}
-		fmt.Fprintf(tab, "%s\t%s\t%d\t%s\t%d\t%.3f\t%s\t%s\n",
-			g.name, duration(r.ours.ns), r.ours.allocs, duration(r.peers.ns), r.peers.allocs, r.ratio, g, verdict)
+		fmt.Fprintf(tab, "%s\t%s\t%d\t%s\t%d\t%.3f\t%d\t%s\t%s\n",
+			g.name, duration(r.ours.ns), r.ours.allocs, duration(r.peers.ns), r.peers.allocs, r.ratio, r.rounds, g, verdict)
 	}
 	return missed, tab.Flush()
 }
@@ -118,6 +121,7 @@ func build(pkg, binary string) error {
 type result struct {
 	ours, peers sample
 	ratio       float64
+	rounds      int
 }
 
 func (r result) meets(g goal, noise float64) bool {
@@ -127,10 +131,13 @@ func (r result) meets(g goal, noise float64) bool {
 }
 
 // measure runs a pair in turn, the one that goes first changing every round.
+// Short rounds, and many if they are fast: what else the machine does comes and
+// goes, and has to be the same for both of a round.
 func measure(binary string, g goal, o options) (result, error) {
 	var ours, peers []sample
 	var ratios []float64
-	for round := range o.rounds {
+	begin := time.Now()
+	for round := 0; round < o.rounds || time.Since(begin) < o.pair; round++ {
 		who := []string{us, g.against()}
 		if round%2 == 1 {
 			slices.Reverse(who)
@@ -146,5 +153,5 @@ func measure(binary string, g goal, o options) (result, error) {
 		ours, peers = append(ours, got[us]), append(peers, got[g.against()])
 		ratios = append(ratios, got[us].ns/got[g.against()].ns)
 	}
-	return result{medianSample(ours), medianSample(peers), median(ratios)}, nil
+	return result{medianSample(ours), medianSample(peers), median(ratios), len(ratios)}, nil
 }

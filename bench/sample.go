@@ -21,13 +21,13 @@ type sample struct {
 }
 
 // once runs one benchmark once.
-func once(binary, name, benchtime string) (sample, error) {
+func once(binary, name string, benchtime time.Duration) (sample, error) {
 	parts := strings.Split(name, "/")
 	for i, p := range parts {
 		parts[i] = "^" + regexp.QuoteMeta(p) + "$"
 	}
 	parts[0] = "^Benchmark" + parts[0][1:]
-	cmd := exec.Command(binary, "-test.run=^$", "-test.bench="+strings.Join(parts, "/"), "-test.benchtime="+benchtime, "-test.benchmem")
+	cmd := exec.Command(binary, "-test.run=^$", "-test.bench="+strings.Join(parts, "/"), "-test.benchtime="+benchtime.String(), "-test.benchmem")
 	cmd.Dir = filepath.Dir(binary)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -105,6 +105,6 @@ func machine(w io.Writer, o options) {
 		release = []byte("unknown")
 	}
 	series := strings.SplitN(strings.TrimSpace(string(release)), "-", 2)[0]
-	fmt.Fprintf(w, "Linux %s, %s/%s, %d CPUs, %s; medians of %d rounds of %s\n\n",
+	fmt.Fprintf(w, "Linux %s, %s/%s, %d CPUs, %s; medians of %d rounds or more of %v\n\n",
 		series, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), o.rounds, o.time)
 }
