@@ -118,7 +118,7 @@ func (c *core) pinAttachment(a *bpfx.Attachment, path string) error {
 	c.pins = append(c.pins, func() error {
 		err := a.Unpin()
 		if errors.Is(err, os.ErrClosed) {
-			err = os.Remove(path) // the pin outlives the attachment
+			err = remove(path) // the pin outlives the attachment
 		}
 		return err
 	})
@@ -130,12 +130,20 @@ func (c *core) pinned(path string, pin func(string) error) error {
 	if err := pin(path); err != nil {
 		return err
 	}
-	c.pins = append(c.pins, func() error { return os.Remove(path) })
+	c.pins = append(c.pins, func() error { return remove(path) })
 	return nil
 }
 
-// Unpin removes what Pin made. The chain works on until Close. Unpinning what
-// isn't pinned is fine.
+// remove removes a file, which somebody may have done already.
+func remove(path string) error {
+	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Unpin removes what Pin made and is there still. The chain works on until
+// Close. Unpinning what isn't pinned is fine.
 func (c *Chain) Unpin() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -106,11 +106,20 @@ func TestPinPinned(t *testing.T) {
 	if err := a.Unpin(); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Pin(dir); err != nil {
-		t.Error(err)
-	}
-	if err := c.Unpin(); err != nil {
-		t.Error(err)
+	// Its files may be gone when Unpin comes to remove them.
+	for _, remove := range [][]string{nil, {"entry"}, {"array_jump", "link_0"}} {
+		if err := c.Pin(dir); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range remove {
+			_ = os.Remove(filepath.Join(dir, name))
+		}
+		if err := c.Unpin(); err != nil {
+			t.Errorf("Unpin() after %v were removed = %v", remove, err)
+		}
+		if names := list(t, dir); len(names) > 0 {
+			t.Errorf("after Unpin there are %v", names)
+		}
 	}
 }
 
