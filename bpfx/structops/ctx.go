@@ -138,7 +138,7 @@ func kfuncID(name string) (btf.TypeID, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the kernel's BTF: %w", err)
 	}
-	if !atLeast(kernelVersion(), kfuncsSince) {
+	if !atLeast(kernelVersion(), kfuncsSince) && !hasKfuncs() {
 		return 0, fmt.Errorf("programs can't call functions of the kernel before Linux %s: %w", kfuncsSince, ebpf.ErrNotSupported)
 	}
 	var fn *btf.Func
@@ -156,6 +156,13 @@ func kfuncID(name string) (btf.TypeID, error) {
 		}
 	}
 	return 0, fmt.Errorf("the kernel has no function of that name: %w", ebpf.ErrNotSupported)
+}
+
+// hasKfuncs reports whether programs have a table of functions that they call:
+// vendors build newer BPF into older kernels.
+func hasKfuncs() bool {
+	_, err := field("bpf_prog_aux", "kfunc_tab")
+	return err == nil
 }
 
 // nearField returns the field names that are most like one.

@@ -32,7 +32,7 @@ func ExampleValidate() {
 	fmt.Println(structops.Validate(spec, types[0]))
 	// Output:
 	// validate tcp_congestion_ops "my-own" on Linux 5.10: 4 findings
-	// 	cong_avoid: the kernel requires it: it grows snd_cwnd after acked packets were acknowledged; needed even with cong_control; no longer from 6.0 on [missing]
+	// 	cong_avoid: the kernel requires it: it grows snd_cwnd after acked packets were acknowledged; needed even with cong_control; no longer from 6.0 on; if this is a vendor's kernel that is newer than its number, set Spec.Kernel [missing]
 	// 	name: "my-own" has other characters than A-Z a-z 0-9 _ . [name]
 	// 	tso_segs: tcp_congestion_ops has no such member (nearest: min_tso_segs) [unknown]
 	// 	undo_cwnd: the kernel requires it: it returns snd_cwnd after a loss turned out to be none, in segments [missing]

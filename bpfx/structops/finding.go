@@ -33,6 +33,9 @@ const (
 	RuleTxStart     Rule = "tx-start"     // events that the kernel no longer delivers aren't waited for; ours
 )
 
+// byNumber ends findings that only the kernel's version speaks for.
+const byNumber = "; if this is a vendor's kernel that is newer than its number, set Spec.Kernel"
+
 // Finding is one thing that is wrong with a [Spec].
 type Finding struct {
 	// Member is the member it is about, "" for the spec as a whole.

@@ -7,13 +7,12 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
+
+	"github.com/bpfx/go/internal/gpl"
 )
 
 // sleepable is BPF_F_SLEEPABLE (include/uapi/linux/bpf.h).
 const sleepable = 1 << 4
-
-// gplCompatible are the licences that the kernel takes (include/linux/license.h).
-var gplCompatible = []string{"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
 
 // function checks the program of one member.
 func (c *checker) function(m Member, spec *ebpf.ProgramSpec) {
@@ -28,9 +27,9 @@ func (c *checker) function(m Member, spec *ebpf.ProgramSpec) {
 		c.report(m.Name, RuleProgram, "it is a program of type %v, not %v", spec.Type, ebpf.StructOps)
 		return
 	}
-	if !slices.Contains(gplCompatible, spec.License) {
+	if !gpl.Compatible(spec.License) {
 		c.found = append(c.found, Finding{Member: m.Name, Rule: RuleLicense,
-			Detail: "licence " + quoted(spec.License) + " isn't compatible with the GPL: use one of " + strings.Join(gplCompatible, ", ")})
+			Detail: "licence " + quoted(spec.License) + " isn't compatible with the GPL: use one of " + strings.Join(gpl.Licences, ", ")})
 	}
 	if spec.Flags&sleepable != 0 && c.rules != nil {
 		c.report(m.Name, RuleSleepable, "the program is sleepable, but the kernel calls it where it may not sleep: use SEC(\"struct_ops\"), not \"struct_ops.s\"")
@@ -117,7 +116,7 @@ func (c *checker) calls(m Member, spec *ebpf.ProgramSpec) {
 	}
 	if kfunc && !atLeast(c.t.Kernel, kfuncsSince) {
 		c.found = append(c.found, Finding{m.Name, RuleKfunc,
-			"the program calls functions of the kernel, which needs Linux " + kfuncsSince, kfuncsSince})
+			"the program calls functions of the kernel, which needs Linux " + kfuncsSince + byNumber, kfuncsSince})
 	}
 }
 
@@ -134,7 +133,7 @@ func (c *checker) helper(m Member, fn asm.BuiltinFunc) {
 	switch name := fn.String(); {
 	case fn == asm.FnSetsockopt || fn == asm.FnGetsockopt:
 		if !atLeast(c.t.Kernel, sockoptSince) {
-			c.found = append(c.found, Finding{m.Name, RuleHelper, "helper " + name + " needs Linux " + sockoptSince, sockoptSince})
+			c.found = append(c.found, Finding{m.Name, RuleHelper, "helper " + name + " needs Linux " + sockoptSince + byNumber, sockoptSince})
 		} else if m.Name == "release" {
 			c.report(m.Name, RuleHelper, "helper %s isn't allowed in release", name)
 		}

@@ -30,8 +30,8 @@ func cc(name string, f funcs, d data) *Spec {
 	return &Spec{Type: "tcp_congestion_ops", Name: name, Funcs: f, Data: d}
 }
 
-// gpl is a program of these instructions, written out.
-func gpl(insns ...asm.Instruction) *ebpf.ProgramSpec {
+// bare is a program of these instructions, written out.
+func bare(insns ...asm.Instruction) *ebpf.ProgramSpec {
 	return &ebpf.ProgramSpec{License: "GPL", Instructions: insns}
 }
 
@@ -39,9 +39,9 @@ func gpl(insns ...asm.Instruction) *ebpf.ProgramSpec {
 // its programs in tools/testing/selftests/bpf), named where they are from there.
 func handCases() []handCase {
 	zero := func() *ebpf.ProgramSpec {
-		return gpl(asm.Mov.Imm(asm.R0, 0), asm.Ja.Label("x"), asm.Return().WithSymbol("x"))
+		return bare(asm.Mov.Imm(asm.R0, 0), asm.Ja.Label("x"), asm.Return().WithSymbol("x"))
 	}
-	five := func() *ebpf.ProgramSpec { return gpl(asm.Mov.Imm(asm.R0, 5), asm.Return()) }
+	five := func() *ebpf.ProgramSpec { return bare(asm.Mov.Imm(asm.R0, 5), asm.Return()) }
 	whole := func() *Spec {
 		return cc("bpfx_hand", funcs{"ssthresh": five(), "undo_cwnd": five(), "cong_avoid": zero()}, nil)
 	}
@@ -52,7 +52,7 @@ func handCases() []handCase {
 		return cc("bpfx_hand", funcs{"ssthresh": five(), "undo_cwnd": five(), "cong_avoid": zero()}, data{member: v})
 	}
 	sockopt := func(fn asm.BuiltinFunc) *ebpf.ProgramSpec {
-		return gpl(
+		return bare(
 			asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord), asm.StoreImm(asm.R10, -8, 1, asm.Word),
 			asm.Mov.Imm(asm.R2, 6), asm.Mov.Imm(asm.R3, 1), asm.Mov.Reg(asm.R4, asm.R10), asm.Add.Imm(asm.R4, -8), asm.Mov.Imm(asm.R5, 4),
 			fn.Call(), asm.Mov.Imm(asm.R0, 0), asm.Return())
@@ -60,13 +60,13 @@ func handCases() []handCase {
 	pacing := func() *ebpf.ProgramSpec { // tcp_ca_write_sk_pacing.c
 		f, err := Field("sock", "sk_pacing_rate")
 		if err != nil {
-			return gpl()
+			return bare()
 		}
 		store, err := f.Store(asm.R1, asm.R2)
 		if err != nil {
-			return gpl()
+			return bare()
 		}
-		return gpl(asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord), asm.Mov.Imm(asm.R2, 1000), store, asm.Mov.Imm(asm.R0, 0), asm.Return())
+		return bare(asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord), asm.Mov.Imm(asm.R2, 1000), store, asm.Mov.Imm(asm.R0, 0), asm.Return())
 	}
 	mit := five()
 	mit.License = "MIT"
@@ -82,16 +82,16 @@ func handCases() []handCase {
 		{name: "function for data", rule: RuleKind, refused: with("key", zero()), accepted: with("release", zero())},
 		{name: "no such member", rule: RuleUnknown, refused: with("tso_segs", five()), accepted: with("min_tso_segs", five())},
 		{name: "cwnd_event_tx_start", rule: RuleUnknown, until: "7.1", refused: with("cwnd_event_tx_start", zero()), accepted: with("cwnd_event", zero())},
-		{name: "no instructions", rule: RuleProgram, refused: with("init", gpl()), accepted: with("init", zero())},
-		{name: "return unset", rule: RuleReturnUnset, refused: with("min_tso_segs", gpl(asm.Return())), accepted: with("init", gpl(asm.Return()))},
+		{name: "no instructions", rule: RuleProgram, refused: with("init", bare()), accepted: with("init", zero())},
+		{name: "return unset", rule: RuleReturnUnset, refused: with("min_tso_segs", bare(asm.Return())), accepted: with("init", bare(asm.Return()))},
 		{name: "return unset on both paths", rule: RuleReturnUnset,
-			refused:  with("ssthresh", gpl(asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord), asm.JEq.Imm(asm.R1, 0, "y"), asm.Return(), asm.Return().WithSymbol("y"))),
-			accepted: with("ssthresh", gpl(asm.LoadMem(asm.R0, asm.R1, 0, asm.DWord), asm.Mov.Imm(asm.R0, 2), asm.Return()))},
-		{name: "argument 2 of init", rule: RuleArity, refused: with("init", gpl(asm.LoadMem(asm.R0, asm.R1, 8, asm.DWord), asm.Return())),
-			accepted: with("init", gpl(asm.LoadMem(asm.R0, asm.R1, 0, asm.DWord), asm.Mov.Imm(asm.R0, 0), asm.Return()))},
+			refused:  with("ssthresh", bare(asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord), asm.JEq.Imm(asm.R1, 0, "y"), asm.Return(), asm.Return().WithSymbol("y"))),
+			accepted: with("ssthresh", bare(asm.LoadMem(asm.R0, asm.R1, 0, asm.DWord), asm.Mov.Imm(asm.R0, 2), asm.Return()))},
+		{name: "argument 2 of init", rule: RuleArity, refused: with("init", bare(asm.LoadMem(asm.R0, asm.R1, 8, asm.DWord), asm.Return())),
+			accepted: with("init", bare(asm.LoadMem(asm.R0, asm.R1, 0, asm.DWord), asm.Mov.Imm(asm.R0, 0), asm.Return()))},
 		{name: "argument 4 of cong_control", rule: RuleArity, until: "6.10",
-			refused:  with("cong_control", gpl(asm.LoadMem(asm.R2, asm.R1, 24, asm.DWord), asm.Mov.Imm(asm.R0, 0), asm.Return())),
-			accepted: with("cong_control", gpl(asm.LoadMem(asm.R2, asm.R1, 8, asm.DWord), asm.Mov.Imm(asm.R0, 0), asm.Return()))},
+			refused:  with("cong_control", bare(asm.LoadMem(asm.R2, asm.R1, 24, asm.DWord), asm.Mov.Imm(asm.R0, 0), asm.Return())),
+			accepted: with("cong_control", bare(asm.LoadMem(asm.R2, asm.R1, 8, asm.DWord), asm.Mov.Imm(asm.R0, 0), asm.Return()))},
 		{name: "empty name", rule: RuleName, refused: cc("", whole().Funcs, nil), accepted: cc("b", whole().Funcs, nil)},
 		{name: "name with space", rule: RuleName, refused: cc("bpfx hand", whole().Funcs, nil), accepted: cc("bpfx_.hand", whole().Funcs, nil)},
 		{name: "flags 0x100", rule: RuleFlags, refused: withData("flags", 0x100), accepted: withData("flags", 1)},
@@ -103,7 +103,7 @@ func handCases() []handCase {
 		{name: "bpf_cc_cubic.c, tcp_ca release: setsockopt", rule: RuleHelper, refused: with("release", sockopt(asm.FnSetsockopt)), accepted: with("release", zero())},
 		{name: "getsockopt in release", rule: RuleHelper, refused: with("release", sockopt(asm.FnGetsockopt)), accepted: with("release", zero())},
 		{name: "setsockopt before 5.15", rule: RuleHelper, until: "5.15", refused: with("set_state", sockopt(asm.FnSetsockopt)), accepted: with("set_state", zero())},
-		{name: "skb helper", rule: RuleHelper, refused: with("init", sockopt(asm.FnSkbLoadBytes)), accepted: with("init", gpl(asm.FnJiffies64.Call(), asm.Mov.Imm(asm.R0, 0), asm.Return()))},
+		{name: "skb helper", rule: RuleHelper, refused: with("init", sockopt(asm.FnSkbLoadBytes)), accepted: with("init", bare(asm.FnJiffies64.Call(), asm.Mov.Imm(asm.R0, 0), asm.Return()))},
 		{name: "tcp_ca_write_sk_pacing.c", rule: "", until: "6.0", refused: with("cong_control", pacing()), accepted: with("cong_control", zero())},
 		{name: "sleepable", rule: RuleSleepable, since: "6.1", never: true, refused: with("init", sleeps), accepted: with("init", zero())},
 	}

@@ -26,7 +26,7 @@ func Load(s *Spec) (*Ops, error) {
 	if s == nil {
 		return nil, fmt.Errorf("load struct_ops: %w", errNilSpec)
 	}
-	t, err := Lookup(s.Type)
+	t, err := s.lookup()
 	if err != nil {
 		return nil, fmt.Errorf("load: %w", err)
 	}

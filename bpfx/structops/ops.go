@@ -164,6 +164,9 @@ func (o *Ops) explain(err error) error {
 	if errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("the name is taken by %s: %w", holder(o.typ, o.spec.Name), err)
 	}
+	if errors.Is(err, syscall.EOPNOTSUPP) && o.linked {
+		err = fmt.Errorf("the kernel doesn't register this type by a link (it may without: set NoLink): %w", err)
+	}
 	return notSupported(err)
 }
 

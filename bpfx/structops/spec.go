@@ -36,6 +36,10 @@ type Spec struct {
 	// .struct_ops do: they stay registered when the process ends, and can't be
 	// replaced. It has no effect before Linux 6.4, where there are no links.
 	NoLink bool
+	// Kernel is the version whose rules hold, such as "6.6", if the running
+	// kernel's number doesn't tell: vendors build newer BPF into older kernels.
+	// "" is what uname says.
+	Kernel string
 	// Variable is the C variable that the Spec was made of, "" if none.
 	Variable string
 }
@@ -58,6 +62,17 @@ func (s *Spec) String() string {
 		return "nil spec"
 	}
 	return fmt.Sprintf("%s %q", s.Type, s.Name)
+}
+
+// lookup returns the running kernel's type, with the rules that s asks for.
+func (s *Spec) lookup() (*Type, error) {
+	t, err := Lookup(s.Type)
+	if err != nil || s.Kernel == "" {
+		return t, err
+	}
+	as := *t
+	as.Kernel = s.Kernel
+	return &as, nil
 }
 
 // errNilSpec is returned when there is no spec.

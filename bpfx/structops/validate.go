@@ -14,7 +14,8 @@ import (
 // before the kernel sees any of it, whose own answer is mostly EINVAL. Where
 // this package has [Rules] for the type, which it does for
 // [TCPCongestionOps], they are checked too. t may be of another kernel (see
-// [ParseTypes]); nil is the type of the running one.
+// [ParseTypes]); nil is the type of the running one, with the rules of
+// Spec.Kernel.
 //
 // Returns a [*ValidationError] with all findings, or the error of [Lookup].
 // That it returns nil doesn't mean that the verifier accepts the programs.
@@ -24,7 +25,7 @@ func Validate(s *Spec, t *Type) error {
 	}
 	if t == nil {
 		var err error
-		if t, err = Lookup(s.Type); err != nil {
+		if t, err = s.lookup(); err != nil {
 			return fmt.Errorf("validate: %w", err)
 		}
 	}
@@ -114,7 +115,7 @@ func (c *checker) needs() {
 		case r.Need == Required && m.Func && !set:
 			text := "the kernel requires it: it " + r.Doc
 			if later, ok := c.rules.Member(m.Name, ""); ok && later.Need != Required {
-				c.found = append(c.found, Finding{m.Name, RuleMissing, text + "; no longer from " + later.Since + " on", later.Since})
+				c.found = append(c.found, Finding{m.Name, RuleMissing, text + "; no longer from " + later.Since + " on" + byNumber, later.Since})
 				continue
 			}
 			c.report(m.Name, RuleMissing, "%s", text)
@@ -179,7 +180,7 @@ func (c *checker) value(m Member, v any) {
 	case m.Name == "flags" && len(c.rules.Flags) > 0:
 		mask := c.rules.flagMask(c.t.Kernel)
 		if bits := uint32(toUint(b)) &^ mask; bits != 0 {
-			c.report(m.Name, RuleFlags, "the kernel doesn't know bits %#x; it takes %s", bits, c.flagList())
+			c.report(m.Name, RuleFlags, "the kernel doesn't know bits %#x; it takes %s%s", bits, c.flagList(), byNumber)
 		}
 	}
 }

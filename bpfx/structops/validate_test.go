@@ -4,11 +4,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bpfx/go/internal/testutil"
 )
 
 // series are the kernels whose BTF is in testdata.
@@ -124,6 +127,25 @@ func TestValidateSince(t *testing.T) {
 	got := findings(t, s, typ)
 	if len(got) != 2 || got[0].Since != "6.0" || got[1].Since != "5.15" {
 		t.Errorf("findings %v, want since 6.0 and 5.15", got)
+	}
+}
+
+// TestValidateAs checks against the rules of a kernel that is newer than its
+// number.
+func TestValidateAs(t *testing.T) {
+	testutil.NeedRoot(t)
+	s := minimal("bpfx_as")
+	drop("cong_avoid")(s)
+	set("cong_control", nothing())(s)
+	for kernel, want := range map[string]bool{"5.10": false, "6.6": true} {
+		s.Kernel = kernel
+		err := Validate(s, nil)
+		if (err == nil) != want {
+			t.Errorf("Validate() as %s = %v, want fine: %v", kernel, err, want)
+		}
+		if err != nil && !strings.Contains(err.Error(), "set Spec.Kernel") {
+			t.Errorf("Validate() as %s = %v, want what to do", kernel, err)
+		}
 	}
 }
 

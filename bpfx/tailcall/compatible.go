@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
+
+	"github.com/bpfx/go/internal/gpl"
 )
 
 // Flags of BPF_PROG_LOAD, from include/uapi/linux/bpf.h.
@@ -223,23 +225,19 @@ func (a *analysis) depthAt(fn, rounding int) int {
 	return most[fn]
 }
 
-// gplCompatible are the licences that the kernel takes for GPL compatible:
-// include/linux/license.h.
-var gplCompatible = []string{"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
-
 // checkLicenses reports chains of which a part may use GPL-only helpers.
 func (m *model) checkLicenses() {
-	var gpl, other *node
+	var compatible, other *node
 	for _, n := range m.programs {
 		switch {
 		case n.spec == nil:
-		case slices.Contains(gplCompatible, n.spec.License):
-			gpl = n
+		case gpl.Compatible(n.spec.License):
+			compatible = n
 		case other == nil:
 			other = n
 		}
 	}
-	if gpl != nil && other != nil {
-		m.aboutProgram(Hint, LicenseMix, other, "", "its licence, %q, is not GPL compatible, but that of %s is", other.spec.License, gpl.quoted())
+	if compatible != nil && other != nil {
+		m.aboutProgram(Hint, LicenseMix, other, "", "its licence, %q, is not GPL compatible, but that of %s is", other.spec.License, compatible.quoted())
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
 
 	"github.com/bpfx/go/bpfx"
 	"github.com/bpfx/go/internal/scope"
@@ -33,8 +34,8 @@ const (
 // attached later isn't pinned. Removing the files ends it, as Unpin does.
 //
 // Returns an error wrapping [ebpf.ErrNotSupported] if there is an attachment
-// that can't be pinned, [bpfx.ErrNotBPFFS] and [os.ErrExist] as
-// [bpfx.Program.Pin] does.
+// that can't be pinned, [os.ErrExist] if one is pinned elsewhere, and
+// [bpfx.ErrNotBPFFS] and [os.ErrExist] as [bpfx.Program.Pin] does.
 func (c *Chain) Pin(dir string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -102,13 +103,22 @@ func (c *core) pin(dir string) error {
 }
 
 func (c *core) pinAttachment(a *bpfx.Attachment, path string) error {
+	err := a.Use(func(l link.Link) error {
+		if p, ok := l.(interface{ IsPinned() bool }); ok && p.IsPinned() {
+			return fmt.Errorf("pinned already, and would lose that pin: use its Unpin first: %w", os.ErrExist)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("pin %v: %w", a, err)
+	}
 	if err := a.Pin(path); err != nil {
 		return err
 	}
 	c.pins = append(c.pins, func() error {
 		err := a.Unpin()
 		if errors.Is(err, os.ErrClosed) {
-			err = os.Remove(path) // the pin outlives the attachment
+			err = remove(path) // the pin outlives the attachment
 		}
 		return err
 	})
@@ -120,12 +130,20 @@ func (c *core) pinned(path string, pin func(string) error) error {
 	if err := pin(path); err != nil {
 		return err
 	}
-	c.pins = append(c.pins, func() error { return os.Remove(path) })
+	c.pins = append(c.pins, func() error { return remove(path) })
 	return nil
 }
 
-// Unpin removes what Pin made. The chain works on until Close. Unpinning what
-// isn't pinned is fine.
+// remove removes a file, which somebody may have done already.
+func remove(path string) error {
+	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Unpin removes what Pin made and is there still. The chain works on until
+// Close. Unpinning what isn't pinned is fine.
 func (c *Chain) Unpin() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

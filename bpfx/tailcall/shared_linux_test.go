@@ -1,6 +1,8 @@
 package tailcall_test
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -75,6 +77,49 @@ func TestLoadInto(t *testing.T) {
 			}
 			wantReturn(t, old.Entry(), 3)
 		})
+	}
+}
+
+// TestPinPinned pins a chain whose attachment has a pin of its own: that one must
+// not be moved, nor be lost by Unpin.
+func TestPinPinned(t *testing.T) {
+	m, _ := mustCounter(t)
+	fs := testutil.BPFFS(t)
+	own, dir := filepath.Join(fs, "own"), filepath.Join(fs, "chain")
+	c := mustLoad(t, counting(m))
+	a, err := c.Entry().Attach(hook)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Pin(own); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Pin(dir); !errors.Is(err, os.ErrExist) || !strings.Contains(err.Error(), "pinned already") {
+		t.Errorf("Pin() = %v, want ErrExist", err)
+	}
+	if _, err := os.Stat(own); err != nil {
+		t.Errorf("the attachment's own pin: %v", err)
+	}
+	if names := list(t, dir); len(names) > 0 {
+		t.Errorf("after a Pin that failed there are %v", names)
+	}
+	if err := a.Unpin(); err != nil {
+		t.Fatal(err)
+	}
+	// Its files may be gone when Unpin comes to remove them.
+	for _, remove := range [][]string{nil, {"entry"}, {"array_jump", "link_0"}} {
+		if err := c.Pin(dir); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range remove {
+			_ = os.Remove(filepath.Join(dir, name))
+		}
+		if err := c.Unpin(); err != nil {
+			t.Errorf("Unpin() after %v were removed = %v", remove, err)
+		}
+		if names := list(t, dir); len(names) > 0 {
+			t.Errorf("after Unpin there are %v", names)
+		}
 	}
 }
 
