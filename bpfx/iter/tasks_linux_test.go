@@ -93,7 +93,7 @@ func tasks(tb testing.TB, leaders bool) map[int32]TaskInfo {
 	}
 	all := make(map[int32]TaskInfo)
 	for t, err := range seq {
-		testutil.SkipIfNotSupported(tb, err, "iterators", "5.8", "CONFIG_DEBUG_INFO_BTF", "CONFIG_BPF_EVENTS")
+		testutil.SkipIfNotSupported(tb, err, "iterators", "5.9", "CONFIG_DEBUG_INFO_BTF", "CONFIG_BPF_EVENTS")
 		if err != nil {
 			tb.Fatal(err)
 		}

@@ -72,7 +72,7 @@ func TestList(t *testing.T) {
 	began := sinceBoot(t)
 	before := processes(t)
 	rows, err := list(false)
-	testutil.SkipIfNotSupported(t, err, "iterators", "5.8", "CONFIG_DEBUG_INFO_BTF", "CONFIG_BPF_EVENTS")
+	testutil.SkipIfNotSupported(t, err, "iterators", "5.9", "CONFIG_DEBUG_INFO_BTF", "CONFIG_BPF_EVENTS")
 	if err != nil {
 		t.Fatal(err)
 	}
