@@ -11,6 +11,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
 )
 
 // words is a value that tells of which key it is, in all of its words.
@@ -296,6 +297,44 @@ func TestMapLock(t *testing.T) {
 	used, reason := d.Used()
 	if used != ByBatch || reason == nil || !strings.Contains(reason.Error(), "have a field lock,") {
 		t.Errorf("used %v, because of %v; want ByBatch because of the field lock", used, reason)
+	}
+	if seen != n {
+		t.Errorf("%d entries, want %d", seen, n)
+	}
+}
+
+// TestMapFewDescriptors reads when no descriptor is to be had, and once more
+// when there are.
+func TestMapFewDescriptors(t *testing.T) {
+	const n = 10
+	m := newMap(t, &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 4, MaxEntries: n})
+	fill(t, m, n)
+	dumpRaw(t, m, ByIterator) // cilium/ebpf finds out about the kernel
+	d, err := NewDump[Raw, Raw](m, ByIterator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	var old unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Max: old.Max}); err != nil {
+		t.Fatal(err)
+	}
+	refused := last(d.All())
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(refused, unix.EMFILE) {
+		t.Errorf("without descriptors: %v, want EMFILE", refused)
+	}
+	seen := 0
+	for _, err := range d.All() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen++
 	}
 	if seen != n {
 		t.Errorf("%d entries, want %d", seen, n)

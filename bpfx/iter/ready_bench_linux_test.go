@@ -13,6 +13,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/internal/testutil"
 )
 
 // The names of benchmarks end in who does the work; the program in bench/
@@ -24,7 +26,7 @@ import (
 // stat and status of /proc/PID/task/TID: both are needed for what a TaskInfo has.
 // Threads that have exited, and times of less than 10 ms, are in neither.
 func BenchmarkTasks(b *testing.B) {
-	needTasks(b)
+	testutil.NeedInitialPIDs(b)
 	startThreads(b, 2000)
 	p, err := LoadTasks()
 	if err != nil {

@@ -2,7 +2,6 @@ package iter
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,21 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	kbtf "github.com/bpfx/go/internal/btf"
 	"github.com/bpfx/go/internal/testutil"
 )
-
-// needTasks skips tb where there is no iterator of tasks, or where numbers
-// differ from those of /proc.
-func needTasks(tb testing.TB) {
-	tb.Helper()
-	testutil.NeedRoot(tb)
-	if b, err := os.Readlink("/proc/self/ns/pid"); err != nil || b != "pid:[4026531836]" {
-		tb.Skipf("skipping tasks: needs the initial PID namespace, this is %s (%v)", b, err)
-	}
-}
 
 // procTask is what /proc tells of a task.
 func procTask(dir string) (t TaskInfo, err error) {
@@ -93,7 +80,7 @@ func tasks(tb testing.TB, leaders bool) map[int32]TaskInfo {
 	}
 	all := make(map[int32]TaskInfo)
 	for t, err := range seq {
-		testutil.SkipIfNotSupported(tb, err, "iterators", "5.8", "CONFIG_DEBUG_INFO_BTF", "CONFIG_BPF_EVENTS")
+		testutil.SkipIfNotSupported(tb, err, "iterators", "5.9", "CONFIG_DEBUG_INFO_BTF", "CONFIG_BPF_EVENTS")
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -107,9 +94,9 @@ func tasks(tb testing.TB, leaders bool) map[int32]TaskInfo {
 
 // TestTasks compares all tasks with those in /proc before and after.
 func TestTasks(t *testing.T) {
-	needTasks(t)
+	testutil.NeedInitialPIDs(t)
 	startThreads(t, 20)
-	began := sinceBoot(t)
+	began := testutil.SinceBoot(t)
 	before := procTasks(t)
 	got := tasks(t, false)
 	after := procTasks(t)
@@ -119,7 +106,7 @@ func TestTasks(t *testing.T) {
 			continue
 		}
 		is, ok := got[tid]
-		if !ok && guarded(want.PID) {
+		if !ok && testutil.Guarded(want.PID) {
 			continue
 		}
 		if !ok {
@@ -161,25 +148,8 @@ func TestTasks(t *testing.T) {
 	}
 }
 
-// guarded reports whether the kernel keeps a process even from root. One of a
-// vendor was seen to keep its first process from iterators too.
-func guarded(pid int32) bool {
-	_, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
-	return errors.Is(err, os.ErrPermission) && os.Getenv("BPFX_VMTEST") == ""
-}
-
-// sinceBoot returns how long ago the machine started.
-func sinceBoot(tb testing.TB) time.Duration {
-	tb.Helper()
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
-		tb.Fatal(err)
-	}
-	return time.Duration(now.Nano())
-}
-
 func TestProcesses(t *testing.T) {
-	needTasks(t)
+	testutil.NeedInitialPIDs(t)
 	startThreads(t, 3)
 	leaders := tasks(t, true)
 	all := tasks(t, false)
@@ -207,7 +177,7 @@ func TestProcesses(t *testing.T) {
 
 // TestTaskStates brings processes into a state each.
 func TestTaskStates(t *testing.T) {
-	needTasks(t)
+	testutil.NeedInitialPIDs(t)
 	start := func(name string, arg ...string) *exec.Cmd {
 		t.Helper()
 		cmd := exec.Command(name, arg...)
@@ -246,14 +216,14 @@ func TestTaskStates(t *testing.T) {
 		before, after = after, tasks(t, true)[int32(running.Process.Pid)]
 		return before.CPUTime > 0 && after.CPUTime > before.CPUTime
 	})
-	if age := sinceBoot(t) - after.Start; age < 0 || age > time.Minute {
+	if age := testutil.SinceBoot(t) - after.Start; age < 0 || age > time.Minute {
 		t.Errorf("a new process is %v old", age)
 	}
 }
 
 // TestTaskCredentials runs a process as another user.
 func TestTaskCredentials(t *testing.T) {
-	needTasks(t)
+	testutil.NeedInitialPIDs(t)
 	cmd := exec.Command("sleep", "1000")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 4242, Gid: 4343}}
 	if err := cmd.Start(); err != nil {
@@ -271,7 +241,7 @@ func TestTaskCredentials(t *testing.T) {
 
 // TestTasksOfProcess restricts the program to a process.
 func TestTasksOfProcess(t *testing.T) {
-	needTasks(t)
+	testutil.NeedInitialPIDs(t)
 	p, err := LoadTasks()
 	if err != nil {
 		t.Fatal(err)
@@ -296,7 +266,7 @@ func TestTasksOfProcess(t *testing.T) {
 
 // TestLoadProcesses reads twice with one program: leaders of thread groups only.
 func TestLoadProcesses(t *testing.T) {
-	needTasks(t)
+	testutil.NeedInitialPIDs(t)
 	p, err := LoadProcesses()
 	if err != nil {
 		t.Fatal(err)
@@ -322,7 +292,7 @@ func TestLoadProcesses(t *testing.T) {
 
 // TestTasksLeave leaves the loop early. TestMain looks for what is left.
 func TestTasksLeave(t *testing.T) {
-	needTasks(t)
+	testutil.NeedInitialPIDs(t)
 	before := descriptors(t)
 	for range Tasks() {
 		break

@@ -2,14 +2,11 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	bpfiter "github.com/bpfx/go/bpfx/iter"
 	"github.com/bpfx/go/internal/testutil"
@@ -44,35 +41,16 @@ func processes(t *testing.T) map[int32]time.Duration {
 	return all
 }
 
-// guarded reports whether the kernel keeps a process even from root. That of a
-// vendor was seen to keep its first one from iterators too.
-func guarded(pid int32) bool {
-	_, err := os.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/maps")
-	return errors.Is(err, os.ErrPermission) && os.Getenv("BPFX_VMTEST") == ""
-}
-
-// sinceBoot returns how long ago the machine started.
-func sinceBoot(t *testing.T) time.Duration {
-	t.Helper()
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(now.Nano())
-}
-
 // TestList compares the processes with those in /proc before and after. Those
 // that are there both times must be listed; what is listed must be there before
 // or after, or have started in between.
 func TestList(t *testing.T) {
 	testutil.NeedRoot(t)
-	if ns, err := os.Readlink("/proc/self/ns/pid"); err != nil || ns != "pid:[4026531836]" {
-		t.Skipf("skipping ps: needs the initial PID namespace, this is %s (%v)", ns, err)
-	}
-	began := sinceBoot(t)
+	testutil.NeedInitialPIDs(t)
+	began := testutil.SinceBoot(t)
 	before := processes(t)
 	rows, err := list(false)
-	testutil.SkipIfNotSupported(t, err, "iterators", "5.8", "CONFIG_DEBUG_INFO_BTF", "CONFIG_BPF_EVENTS")
+	testutil.SkipIfNotSupported(t, err, "iterators", "5.9", "CONFIG_DEBUG_INFO_BTF", "CONFIG_BPF_EVENTS")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +73,7 @@ func TestList(t *testing.T) {
 		}
 	}
 	for pid, start := range before {
-		if later, stays := after[pid]; stays && later == start && listed[pid].PID == 0 && !guarded(pid) {
+		if later, stays := after[pid]; stays && later == start && listed[pid].PID == 0 && !testutil.Guarded(pid) {
 			t.Errorf("process %d isn't listed", pid)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
 
 	"github.com/bpfx/go/bpfx"
 	bpfiter "github.com/bpfx/go/bpfx/iter"
@@ -16,15 +17,15 @@ import (
 
 // iterOps read through iterators, and look for what must be there.
 var iterOps = []op{
-	{name: "iter.Targets", since: "5.8", run: func(*env) error {
+	{name: "iter.Targets", since: "5.9", run: func(*env) error {
 		targets, err := bpfiter.Targets()
 		if err != nil {
 			return err
 		}
 		return want("targets", len(targets) > 5, true)
 	}},
-	{name: "iter.Tasks", since: "5.8", run: func(*env) error { return self(bpfiter.Tasks()) }},
-	{name: "iter.Processes, left early", since: "5.8", run: func(*env) error {
+	{name: "iter.Tasks", since: "5.9", run: func(*env) error { return self(bpfiter.Tasks()) }},
+	{name: "iter.Processes, left early", since: "5.9", run: func(*env) error {
 		for _, err := range bpfiter.Processes() {
 			return err
 		}
@@ -36,7 +37,7 @@ var iterOps = []op{
 		})
 	}},
 	{name: "iter.Open a cgroup", since: "6.1", run: openCgroup},
-	{name: "iter.Iterator.Update", since: "5.8", run: func(*env) error {
+	{name: "iter.Iterator.Update", since: "5.9", run: func(*env) error {
 		return withTasks(nil, func(_ *bpfx.Program, it *bpfiter.Iterator) error {
 			next, err := bpfiter.LoadProcesses()
 			if err != nil {
@@ -50,7 +51,7 @@ var iterOps = []op{
 			})
 		})
 	}},
-	{name: "iter.Iterator.Pin and LoadPinned", since: "5.8", run: func(e *env) error {
+	{name: "iter.Iterator.Pin and LoadPinned", since: "5.9", run: func(e *env) error {
 		return withTasks(nil, func(_ *bpfx.Program, it *bpfiter.Iterator) error {
 			path := e.path("iterator")
 			if err := it.Pin(path); err != nil {
@@ -65,12 +66,12 @@ var iterOps = []op{
 			})
 		})
 	}},
-	{name: "iter.Map", since: "5.8", run: func(*env) error {
+	{name: "iter.Map", since: "5.9", run: func(*env) error {
 		const enough = 3000 // for the iterator, where the kernel has it
 		return withEntries(enough, func(m *ebpf.Map) error { return sum(bpfiter.Map[uint32, uint64](m), enough) })
 	}},
-	{name: "iter.Dump by batch", since: "5.8", run: func(*env) error { return dump(bpfiter.ByBatch) }},
-	{name: "iter.Dump by key", since: "5.8", run: func(*env) error { return dump(bpfiter.ByKey) }},
+	{name: "iter.Dump by batch", since: "5.9", run: func(*env) error { return dump(bpfiter.ByBatch) }},
+	{name: "iter.Dump by key", since: "5.9", run: func(*env) error { return dump(bpfiter.ByKey) }},
 }
 
 // self looks for this process among tasks.
@@ -126,7 +127,8 @@ func openCgroup(e *env) error {
 
 // withEntries makes a map of n entries, which are zero but for two.
 func withEntries(n uint32, fn func(*ebpf.Map) error) error {
-	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "entries", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: n})
+	key, value := &btf.Int{Name: "unsigned int", Size: 4}, &btf.Int{Name: "unsigned long", Size: 8} // which are asked for
+	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "entries", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: n, Key: key, Value: value})
 	if err != nil {
 		return err
 	}
