@@ -1,7 +1,6 @@
 package bpfx
 
 import (
-	"errors"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -24,7 +23,7 @@ func (p *Program) Use(fn func(*ebpf.Program) error) error { return do(p, fn) }
 func (p *Program) Defer(close func() error) error {
 	return do(p, func(*ebpf.Program) error {
 		if close == nil {
-			return errors.New("defer: nil function")
+			return errNilDefer
 		}
 		p.attMu.Lock()
 		defer p.attMu.Unlock()
