@@ -78,8 +78,10 @@ func TestProgramUse(t *testing.T) {
 func TestDropped(t *testing.T) {
 	testutil.NeedRoot(t)
 	for name, h := range map[string]bpfx.Hook{
-		"link":    bpfx.RawTracepoint{Name: "sched_process_fork"},
-		"no link": bpfx.HookFunc("by hand", func(*ebpf.Program) (*bpfx.Attachment, error) { return bpfx.AttachmentFunc(func() error { return nil }), nil }),
+		"link": bpfx.RawTracepoint{Name: "sched_process_fork"},
+		"no link": bpfx.HookFunc("by hand", func(*ebpf.Program) (*bpfx.Attachment, error) {
+			return bpfx.AttachmentFunc(func() error { return nil }), nil
+		}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			weakProgram, weakAttachment := func() (weak.Pointer[bpfx.Program], weak.Pointer[bpfx.Attachment]) {
