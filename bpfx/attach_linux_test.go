@@ -90,6 +90,36 @@ func TestFentryTarget(t *testing.T) {
 	}
 }
 
+// TestTracingTarget does for the other hooks what TestFentryTarget does.
+func TestTracingTarget(t *testing.T) {
+	for _, tt := range []struct {
+		hookTest
+		loaded, wrong hook
+		want          string
+	}{
+		{hookTest{name: "tp_btf", since: "5.5"}, bpfx.BTFTracepoint{Name: "task_rename"}, bpfx.BTFTracepoint{Name: "task_newtask"}, `tracepoint "task_rename", not for "task_newtask"`},
+		{hookTest{name: "tp_btf as fentry", since: "5.5"}, bpfx.BTFTracepoint{Name: "task_rename"}, bpfx.Fentry{}, "TraceRawTp, not for TraceFEntry"},
+		{hookTest{name: "fmod_ret", since: "5.13"}, bpfx.FmodRet{Func: "security_socket_connect"}, bpfx.FmodRet{Func: "security_file_open"}, `"security_socket_connect", not for "security_file_open"`},
+		{hookTest{name: "lsm", since: "5.13", configs: []string{"CONFIG_BPF_LSM"}}, bpfx.LSM{Hook: "socket_connect"}, bpfx.LSM{Hook: "file_open"}, `"bpf_lsm_socket_connect", not for "bpf_lsm_file_open"`},
+	} {
+		if !testutil.KernelAtLeast(t, tt.since) {
+			continue // it doesn't tell where it attached
+		}
+		t.Run(tt.name, func(t *testing.T) {
+			testutil.NeedRoot(t)
+			p := loadSpec(t, tt.hookTest, tt.loaded.Spec(ret(0)))
+			_, err := p.Attach(tt.wrong)
+			testutil.SkipIfNotSupported(t, err, tt.name, tt.since, tt.configs...)
+			if err == nil || !strings.Contains(err.Error(), "the program was loaded for ") || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Attach(%v) = %v, want %q", tt.wrong, err, tt.want)
+			}
+			if p.Attached() {
+				t.Error("attached all the same")
+			}
+		})
+	}
+}
+
 // TestFentryProgram attaches to a function of a BPF program. Its BTF has ids of
 // its own, which are those of other functions in the kernel's.
 func TestFentryProgram(t *testing.T) {

@@ -62,7 +62,7 @@ type SKBContext struct {
 	DataMeta       uint32
 	FlowKeys       uint64
 	Tstamp         uint64 // may be set; nanoseconds
-	WireLen        uint32 // may be set; bytes, not less than the packet has
+	WireLen        uint32 // may be set; bytes, not less than the packet has, 65536 at most
 	GSOSegs        uint32 // may be set; 65535 at most
 	SK             uint64
 	GSOSize        uint32 // may be set; bytes

@@ -7,6 +7,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfx/go/bpfx"
+	"github.com/bpfx/go/internal/testutil"
 )
 
 // A counter is a map whose one slot counts the runs of a program.
@@ -70,6 +71,7 @@ func xdpSpec(verdict int32) *ebpf.ProgramSpec {
 
 func mustLoad(tb testing.TB, spec *ebpf.ProgramSpec) *bpfx.Program {
 	tb.Helper()
+	testutil.NeedRoot(tb)
 	p, err := bpfx.Load(spec, nil)
 	if err != nil {
 		tb.Fatal(err)

@@ -113,7 +113,7 @@ func (p *Program) Test(in []byte) (ret uint32, out []byte, err error) {
 // Benchmark is [ebpf.Program.Benchmark]; of a single run, [Program.Test].
 // [Program.Run] tells more.
 func (p *Program) Benchmark(in []byte, repeat int, reset func()) (ret uint32, each time.Duration, err error) {
-	if repeat == 1 {
+	if repeat == 0 || repeat == 1 { // the kernel runs it once
 		res, err := p.Run(RunInput{Data: in})
 		return res.Return, res.Duration, err
 	}

@@ -1,7 +1,6 @@
 package bpfx
 
 import (
-	"errors"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -11,7 +10,8 @@ import (
 
 // Use calls fn with the program, which can't be closed meanwhile: [Program.Close]
 // waits for it. It is for functions that take an [ebpf.Program], such as Put of
-// an ebpf.Map. fn must not close the program. Returns the error of fn.
+// an ebpf.Map. fn must not close the program, but may call its other methods.
+// Returns the error of fn.
 func (p *Program) Use(fn func(*ebpf.Program) error) error { return do(p, fn) }
 
 // Defer has [Program.Close] call the function, after it detached and closed the
@@ -24,7 +24,7 @@ func (p *Program) Use(fn func(*ebpf.Program) error) error { return do(p, fn) }
 func (p *Program) Defer(close func() error) error {
 	return do(p, func(*ebpf.Program) error {
 		if close == nil {
-			return errors.New("defer: nil function")
+			return errNilDefer
 		}
 		p.attMu.Lock()
 		defer p.attMu.Unlock()

@@ -3,9 +3,11 @@ package bpfx_test
 import (
 	"errors"
 	"os"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -68,6 +70,47 @@ func TestProgramUse(t *testing.T) {
 	}
 	if id, ok := none.ID(); ok {
 		t.Errorf("ID() of nil = %v", id)
+	}
+}
+
+// TestDropped drops everything that refers to an attachment: the garbage
+// collector must find neither it nor its program.
+func TestDropped(t *testing.T) {
+	testutil.NeedRoot(t)
+	for name, h := range map[string]bpfx.Hook{
+		"link": bpfx.RawTracepoint{Name: "sched_process_fork"},
+		"no link": bpfx.HookFunc("by hand", func(*ebpf.Program) (*bpfx.Attachment, error) {
+			return bpfx.AttachmentFunc(func() error { return nil }), nil
+		}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			weakProgram, weakAttachment := func() (weak.Pointer[bpfx.Program], weak.Pointer[bpfx.Attachment]) {
+				p, err := bpfx.Load(bpfx.RawTracepoint{}.Spec(ret(0)), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				a, err := p.Attach(h)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return weak.Make(p), weak.Make(a)
+			}()
+			for range 3 {
+				runtime.GC()
+			}
+			p, a := weakProgram.Value(), weakAttachment.Value()
+			if p == nil || a == nil {
+				t.Fatal("collected")
+			}
+			if l, ok := a.Link(); ok {
+				if _, err := l.Info(); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := p.Close(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

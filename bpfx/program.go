@@ -106,8 +106,8 @@ func (p *Program) Loaded() bool {
 
 // Close detaches the program from everything that [Program.Attachments] lists,
 // newest first, closes it and its maps, and calls what [Program.Defer] was
-// given. It waits for runs that are under way. All errors are joined. Closing
-// twice is fine.
+// given. It waits for runs that are under way; no method begins another any
+// more. All errors are joined. Closing twice is fine.
 //
 // The program stays in the kernel while it is pinned or something else refers
 // to it; see [Program.Loaded].

@@ -2,9 +2,11 @@ package bpfx_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -59,6 +61,32 @@ func TestProgramClosed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestProgramCloseOrder closes a program with attachments that can't be detached.
+func TestProgramCloseOrder(t *testing.T) {
+	testutil.NeedRoot(t)
+	p, err := bpfx.Load(xdpSpec(2), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log []string
+	for _, name := range []string{"first", "second"} {
+		detach := closer(&log, name, fmt.Errorf("%s: %w", name, errClose))
+		if _, err := p.Attach(bpfx.HookFunc(name, func(*ebpf.Program) (*bpfx.Attachment, error) { return bpfx.AttachmentFunc(detach), nil })); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = p.Close()
+	if want := []string{"second", "first"}; !slices.Equal(log, want) {
+		t.Errorf("detached %v, want %v", log, want)
+	}
+	for _, name := range log {
+		if err == nil || !strings.Contains(err.Error(), "detach from "+name) {
+			t.Errorf("Close() = %v, want that it tells of %s", err, name)
+		}
+	}
+	testutil.Eventually(t, "program unloaded", func() bool { return !p.Loaded() })
 }
 
 func TestWrap(t *testing.T) {

@@ -8,8 +8,12 @@ import (
 // takes every field; one that it doesn't take is refused by name.
 type RunInput struct {
 	// Data is the packet, starting with the link layer. XDP and tc programs
-	// and their like need at least 14 bytes, an Ethernet header, netfilter
-	// programs 20.
+	// and their like need at least 14 bytes, an Ethernet header.
+	//
+	// To a netfilter program it is an IPv4 packet that this host sends: Data
+	// starts with the IP header, 20 bytes at least. A Context in the layout of
+	// the kernel's struct nf_hook_state may name the hook and the family; at all
+	// hooks but NF_INET_LOCAL_OUT Data starts with an Ethernet header, too.
 	Data []byte
 	// DataOut is where the packet goes that the program leaves behind. Its
 	// whole capacity is used, its contents don't matter, and Result.Data is a

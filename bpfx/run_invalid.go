@@ -3,6 +3,7 @@ package bpfx
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/cilium/ebpf"
 )
@@ -17,12 +18,30 @@ func whyInvalid(typ ebpf.ProgramType, in *RunInput, context []byte) string {
 	case typ == ebpf.XDP:
 		return whyInvalidXDP(context, len(in.Data))
 	case ruleOf(typ).takes&runChecksum != 0:
-		if why := whyInvalidSKB(context); why != "" {
+		if why := whyInvalidSKB(context, len(in.Data)); why != "" {
 			return why
 		}
 		return whyInvalidPacket(in.Data)
+	case typ == ebpf.Netfilter:
+		const localOut = 3 // the only hook where there is no Ethernet header, and the default
+		if len(context) > 0 && context[0] != localOut {
+			return whyInvalidPacket(in.Data)
+		}
+	case typ == ebpf.RawTracepoint, typ == ebpf.RawTracepointWritable:
+		return whyInvalidArgs(context, 12*8) // kernel/bpf: MAX_BPF_FUNC_ARGS
+	case typ == ebpf.Syscall:
+		return whyInvalidArgs(context, math.MaxUint16)
 	}
 	return ""
+}
+
+// whyInvalidArgs looks at a context of which the kernel only looks at the size:
+// with what else it doesn't take, a run has been refused before.
+func whyInvalidArgs(context []byte, most int) string {
+	if len(context) > most {
+		return fmt.Sprintf("Context has %d bytes, which can be %d at most", len(context), most)
+	}
+	return fmt.Sprintf("the program reads more than the %d bytes that Context has", len(context))
 }
 
 // whyInvalidXDP looks at a struct xdp_md.
@@ -70,8 +89,8 @@ var skbReadOnly = []struct {
 	{"FlowKeys", 144, 152}, {"SK", 168, 176}, {"TstampType", 180, 181},
 }
 
-// whyInvalidSKB looks at a struct __sk_buff.
-func whyInvalidSKB(context []byte) string {
+// whyInvalidSKB looks at a struct __sk_buff and the size of the packet.
+func whyInvalidSKB(context []byte, packet int) string {
 	for _, f := range skbReadOnly {
 		for i := f.from; i < f.to && i < len(context); i++ {
 			if context[i] != 0 {
@@ -79,8 +98,20 @@ func whyInvalidSKB(context []byte) string {
 			}
 		}
 	}
+	wireLen, segments := contextWord(context, 40), contextWord(context, 41)
+	switch {
+	case wireLen != 0 && int64(wireLen) < int64(packet)-14: // some types lose the Ethernet header before
+		return fmt.Sprintf("the context's WireLen (%d) is less than the packet has (%d)", wireLen, packet)
+	case wireLen > maxWireLen:
+		return fmt.Sprintf("the context's WireLen (%d) is above %d", wireLen, maxWireLen)
+	case segments > math.MaxUint16:
+		return fmt.Sprintf("the context's GSOSegs (%d) is above %d", segments, math.MaxUint16)
+	}
 	return ""
 }
+
+// maxWireLen is GSO_LEGACY_MAX_SIZE of include/linux/netdevice.h.
+const maxWireLen = 65536
 
 // whyInvalidPacket looks at a packet that starts with an Ethernet header.
 // Kernels of 2026 and later, and those that took the change over, want the IP

@@ -217,6 +217,10 @@ func runError(typ ebpf.ProgramType, in *RunInput, context []byte, err error) err
 		why = "the context names an interface that doesn't exist"
 	case errors.Is(err, unix.EAFNOSUPPORT) && typ == ebpf.SkLookup:
 		why = "the context's Family must be AF_INET or AF_INET6"
+	case errors.Is(err, unix.ERANGE) && typ == ebpf.SkLookup:
+		why = "the context's LocalPort is above 65535"
+	case errors.Is(err, unix.EPROTO) && typ == ebpf.Netfilter:
+		why = "the packet's EtherType must be that of IPv4 or IPv6"
 	case errors.Is(err, unix.ENXIO) && in.OnCPU:
 		why = fmt.Sprintf("there is no CPU %d", in.CPU)
 	case errors.Is(err, unix.EINTR):

@@ -1,6 +1,7 @@
 package bpfx
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -41,6 +42,9 @@ func WithAttached(spec *ebpf.ProgramSpec, h Hook, fn func(*Program, *Attachment)
 	})
 }
 
+// errNilDefer is returned when there is nothing to call on Close.
+var errNilDefer = errors.New("defer: nil function")
+
 // Scope closes many things together: the flat form of the With functions, for
 // three and more. The zero value is ready. Its methods may be called from many
 // goroutines.
@@ -60,7 +64,11 @@ type Scope struct {
 }
 
 // Defer has Close call the function, before those that were deferred earlier.
+// Close returns an error for a nil one.
 func (s *Scope) Defer(close func() error) {
+	if close == nil {
+		close = func() error { return errNilDefer }
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closers = append(s.closers, close)

@@ -115,4 +115,9 @@ func TestScopeReuse(t *testing.T) {
 	if err := s.Run(nil); err == nil {
 		t.Error("Run(nil) = nil")
 	}
+	s.Defer(nil)
+	s.Defer(closer(&log, "closed", nil))
+	if err := s.Close(); err == nil || len(log) != 3 {
+		t.Errorf("Close() after Defer(nil) = %v, closed %d times", err, len(log))
+	}
 }
