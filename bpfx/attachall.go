@@ -155,13 +155,12 @@ func (p *plan) attach(c *Collection) (*Attached, error) {
 			a.Skipped = append(a.Skipped, SkippedProgram{Program: t.name, Reason: t.why})
 			continue
 		}
-		hook := t.hookIn(c)
-		att, err := c.Programs[t.name].Attach(hook)
+		att, err := c.Programs[t.name].Attach(t.hookIn(c))
 		if err != nil {
 			err = &ProgramError{Program: t.name, Section: t.section, Err: err}
 			return nil, scope.Join(err, a.Close())
 		}
-		a.Programs = append(a.Programs, AttachedProgram{t.name, hook, linkID(att), att})
+		a.Programs = append(a.Programs, AttachedProgram{t.name, att.Hook(), linkID(att), att})
 	}
 	return a, nil
 }
