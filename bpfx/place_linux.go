@@ -53,6 +53,9 @@ func checkInterface(name string, index int) error {
 // checkFile returns an error unless path is a file that can be an executable:
 // opening others may wait for ever.
 func checkFile(path string) error {
+	if path == "" {
+		return errors.New("no file: set Path")
+	}
 	st, err := os.Stat(path)
 	if err == nil && !st.Mode().IsRegular() {
 		err = fmt.Errorf("%s is not a regular file: %w", path, unix.EINVAL)
@@ -71,9 +74,6 @@ func (n Netns) check() error {
 // match looks for functions that the pattern matches, and returns shown, which
 // is h as a hook, with them.
 func (h UprobeMulti) match(shown Hook, as func(UprobeMulti) Hook) (Hook, error) {
-	if err := checkFile(h.Path); err != nil {
-		return nil, err
-	}
 	symbols, err := h.symbols()
 	if err != nil || h.Pattern == "" {
 		return nil, err

@@ -8,10 +8,14 @@ import (
 
 // TestPlanMatches looks a pattern up once, for checking and for attaching.
 func TestPlanMatches(t *testing.T) {
+	libc, err := findFile("libc.so.6")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for section, want := range map[string]Hook{
-		"uprobe.multi//proc/self/exe:runtime.mai?":    UprobeMulti{Path: "/proc/self/exe", Symbols: []string{"runtime.main"}},
-		"uretprobe.multi//proc/self/exe:runtime.mai?": UretprobeMulti{Path: "/proc/self/exe", Symbols: []string{"runtime.main"}},
-		"uprobe.multi//proc/self/exe:runtime.main":    nil,
+		"uprobe.multi/libc.so.6:confst?":    UprobeMulti{Path: libc, Symbols: []string{"confstr"}},
+		"uretprobe.multi/libc.so.6:confst?": UretprobeMulti{Path: libc, Symbols: []string{"confstr"}},
+		"uprobe.multi/libc.so.6:confstr":    nil,
 	} {
 		plan, err := newPlan(object(t, map[string]string{"p": section}, nil), nil, false)
 		if err != nil {

@@ -71,8 +71,12 @@ func (h UprobeMulti) failed(err error) error {
 	return Uprobe{Path: h.Path, PID: h.PID}.failed(err)
 }
 
-// symbols returns the functions that h names, none if it gives Addresses.
+// symbols returns the functions of its file that h names, none if it gives
+// Addresses.
 func (h UprobeMulti) symbols() ([]string, error) {
+	if err := checkFile(h.Path); err != nil {
+		return nil, err
+	}
 	if len(h.Addresses) == 0 {
 		all := func() ([]string, error) { return elfFunctions(h.Path) }
 		if n := len(h.Offsets); n > 0 && n != len(h.Symbols) {
