@@ -3,6 +3,7 @@ package bpfx
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -174,8 +175,8 @@ func (p *plan) checkNames() {
 	}
 	o := p.opts
 	lists := []list{
-		{"Hooks", sortedKeys(o.Hooks)}, {"LoadOnly", o.LoadOnly}, {"Skip", o.Skip},
-		{"Optional", o.Optional}, {"Maps", sortedKeys(o.Maps)},
+		{"Hooks", slices.Sorted(maps.Keys(o.Hooks))}, {"LoadOnly", o.LoadOnly}, {"Skip", o.Skip},
+		{"Optional", o.Optional}, {"Maps", slices.Sorted(maps.Keys(o.Maps))},
 	}
 	in := make(map[string][]string) // the first three of lists, by program
 	for i, l := range lists {
@@ -190,7 +191,7 @@ func (p *plan) checkNames() {
 			}
 		}
 	}
-	for _, name := range sortedKeys(in) {
+	for _, name := range slices.Sorted(maps.Keys(in)) {
 		if len(in[name]) > 1 {
 			p.report(name, fmt.Errorf("it is named in %s: take it out of all but one", strings.Join(in[name], " and ")))
 		}
@@ -199,7 +200,7 @@ func (p *plan) checkNames() {
 
 // programNames lists the programs of the object.
 func (p *plan) programNames() string {
-	names := sortedKeys(p.spec.Programs)
+	names := slices.Sorted(maps.Keys(p.spec.Programs))
 	if len(names) == 0 {
 		return "none"
 	}

@@ -3,6 +3,7 @@ package bpfx
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -158,7 +159,7 @@ func (p *plan) completeFreplace(name string, spec *ebpf.ProgramSpec, h Freplace)
 // sockmapName returns the name of the map for an sk_msg or sk_skb program.
 func (p *plan) sockmapName(program string) (string, error) {
 	var have []string
-	for _, name := range sortedKeys(p.spec.Maps) {
+	for _, name := range slices.Sorted(maps.Keys(p.spec.Maps)) {
 		if m := p.spec.Maps[name]; m != nil && (m.Type == ebpf.SockMap || m.Type == ebpf.SockHash) {
 			have = append(have, name)
 		}

@@ -46,7 +46,7 @@ func newPlan(spec *ebpf.CollectionSpec, opts *AttachOptions, loaded bool) (*plan
 	p := &plan{spec: spec, opts: opts, loaded: loaded}
 	p.checkNames()
 	p.checkStructOps()
-	for _, name := range sortedKeys(spec.Programs) {
+	for _, name := range slices.Sorted(maps.Keys(spec.Programs)) {
 		p.programs = append(p.programs, p.decide(name, spec.Programs[name]))
 	}
 	p.checkSlots()
@@ -198,7 +198,7 @@ func (p *plan) retargeted() *ebpf.CollectionSpec {
 // checkSlots reports programs that are not to be loaded although program
 // arrays hold them.
 func (p *plan) checkSlots() {
-	for _, mapName := range sortedKeys(p.spec.Maps) {
+	for _, mapName := range slices.Sorted(maps.Keys(p.spec.Maps)) {
 		m := p.spec.Maps[mapName]
 		if p.loaded || m == nil || m.Type != ebpf.ProgramArray {
 			continue
