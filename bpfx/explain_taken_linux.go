@@ -10,6 +10,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/internal/progname"
 )
 
 // Who holds a place must be asked while it does: these are called where the
@@ -47,11 +49,10 @@ func describeProgram(id ebpf.ProgramID) string {
 		return fmt.Sprintf("program id %d", id)
 	}
 	defer p.Close() // only looked at
-	info, err := p.Info()
-	if err != nil || info.Name == "" {
-		return fmt.Sprintf("program id %d", id)
+	if name := progname.Of(p); name != "" {
+		return fmt.Sprintf("%q (program id %d)", name, id)
 	}
-	return fmt.Sprintf("%q (program id %d)", info.Name, id)
+	return fmt.Sprintf("program id %d", id)
 }
 
 // queryHolders returns the programs that are attached to target, a descriptor
