@@ -82,6 +82,9 @@ func Attach(p *ebpf.Program, h Hook) (*Attachment, error) {
 		return nil, &AttachError{Err: errNoHook}
 	}
 	a, err := h.Attach(p)
+	if m, ok := h.(matched); ok {
+		h = m.Hook
+	}
 	if err == nil && a == nil {
 		err = errors.New("the hook returned neither an attachment nor an error")
 	}

@@ -3,6 +3,7 @@ package bpfx
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -155,13 +156,12 @@ func (p *plan) attach(c *Collection) (*Attached, error) {
 			a.Skipped = append(a.Skipped, SkippedProgram{Program: t.name, Reason: t.why})
 			continue
 		}
-		hook := t.hookIn(c)
-		att, err := c.Programs[t.name].Attach(hook)
+		att, err := c.Programs[t.name].Attach(t.hookIn(c))
 		if err != nil {
 			err = &ProgramError{Program: t.name, Section: t.section, Err: err}
 			return nil, scope.Join(err, a.Close())
 		}
-		a.Programs = append(a.Programs, AttachedProgram{t.name, hook, linkID(att), att})
+		a.Programs = append(a.Programs, AttachedProgram{t.name, att.Hook(), linkID(att), att})
 	}
 	return a, nil
 }
@@ -175,8 +175,8 @@ func (p *plan) checkNames() {
 	}
 	o := p.opts
 	lists := []list{
-		{"Hooks", sortedKeys(o.Hooks)}, {"LoadOnly", o.LoadOnly}, {"Skip", o.Skip},
-		{"Optional", o.Optional}, {"Maps", sortedKeys(o.Maps)},
+		{"Hooks", slices.Sorted(maps.Keys(o.Hooks))}, {"LoadOnly", o.LoadOnly}, {"Skip", o.Skip},
+		{"Optional", o.Optional}, {"Maps", slices.Sorted(maps.Keys(o.Maps))},
 	}
 	in := make(map[string][]string) // the first three of lists, by program
 	for i, l := range lists {
@@ -191,7 +191,7 @@ func (p *plan) checkNames() {
 			}
 		}
 	}
-	for _, name := range sortedKeys(in) {
+	for _, name := range slices.Sorted(maps.Keys(in)) {
 		if len(in[name]) > 1 {
 			p.report(name, fmt.Errorf("it is named in %s: take it out of all but one", strings.Join(in[name], " and ")))
 		}
@@ -200,7 +200,7 @@ func (p *plan) checkNames() {
 
 // programNames lists the programs of the object.
 func (p *plan) programNames() string {
-	names := sortedKeys(p.spec.Programs)
+	names := slices.Sorted(maps.Keys(p.spec.Programs))
 	if len(names) == 0 {
 		return "none"
 	}

@@ -332,7 +332,7 @@ func TestLoadAndAttachFreplace(t *testing.T) {
 			t.Errorf("a target that isn't loaded: %v", err)
 		}
 		_, err = bpfx.LoadAndAttach(spec, &bpfx.AttachOptions{Target: target.Program})
-		if err == nil || !strings.Contains(err.Error(), `program "deny" (section "freplace/decide"): program "again" is for freplace "decide" of program "ask"`) {
+		if err == nil || !strings.Contains(err.Error(), `program "deny" (section "freplace/decide"): program "again" is for freplace "`) {
 			t.Errorf("two programs for one function: %v", err)
 		}
 		err = bpfx.WithAttachedAll(spec, &bpfx.AttachOptions{Target: target.Program, Skip: []string{"again"}}, func(a *bpfx.Attached) error {

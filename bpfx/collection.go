@@ -3,6 +3,8 @@ package bpfx
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/cilium/ebpf"
@@ -64,17 +66,17 @@ func LoadCollection(spec *ebpf.CollectionSpec, opts *ebpf.CollectionOptions) (*C
 // nilPart returns the first part of spec that is nil, which cilium/ebpf relies
 // on not to be, "" if there is none.
 func nilPart(spec *ebpf.CollectionSpec) string {
-	for _, name := range sortedKeys(spec.Programs) {
+	for _, name := range slices.Sorted(maps.Keys(spec.Programs)) {
 		if spec.Programs[name] == nil {
 			return fmt.Sprintf("program %q", name)
 		}
 	}
-	for _, name := range sortedKeys(spec.Maps) {
+	for _, name := range slices.Sorted(maps.Keys(spec.Maps)) {
 		if spec.Maps[name] == nil {
 			return fmt.Sprintf("map %q", name)
 		}
 	}
-	for _, name := range sortedKeys(spec.Variables) {
+	for _, name := range slices.Sorted(maps.Keys(spec.Variables)) {
 		if spec.Variables[name] == nil {
 			return fmt.Sprintf("variable %q", name)
 		}
@@ -94,7 +96,7 @@ func (c *Collection) Close() (err error) {
 
 func (c *Collection) close() error {
 	var errs []error
-	for _, name := range sortedKeys(c.Programs) {
+	for _, name := range slices.Sorted(maps.Keys(c.Programs)) {
 		if err := c.Programs[name].Close(); err != nil {
 			errs = append(errs, fmt.Errorf("close program %q: %w", name, err))
 		}

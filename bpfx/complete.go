@@ -3,6 +3,7 @@ package bpfx
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -68,34 +69,25 @@ func (o *AttachOptions) apply(name string, h Hook) (_ Hook, err error) {
 // name of the map that the hook is to have, if it needs one.
 func (p *plan) complete(name string, spec *ebpf.ProgramSpec, h Hook) (_ Hook, mapName string, err error) {
 	o := p.opts
-	fill := func(field *string, value, what string) {
-		if *field == "" {
-			*field = value
-		}
-		if *field == "" {
-			err = errors.New(what)
-		}
-	}
 	iface := fmt.Sprintf("no interface: set Interface or Hooks[%q]", name)
-	const fn = "no function: neither hook nor section name says which"
 	switch h := h.(type) {
 	case XDP:
 		if h.Index == 0 {
-			fill(&h.Interface, o.Interface, iface)
+			err = fill(&h.Interface, o.Interface, iface)
 		}
 		return h, "", err
 	case TCX:
 		if h.Index == 0 {
-			fill(&h.Interface, o.Interface, iface)
+			err = fill(&h.Interface, o.Interface, iface)
 		}
 		return h, "", err
 	case Netkit:
 		if h.Index == 0 {
-			fill(&h.Interface, o.Interface, iface)
+			err = fill(&h.Interface, o.Interface, iface)
 		}
 		return h, "", err
 	case Cgroup:
-		fill(&h.Path, o.Cgroup, fmt.Sprintf("no cgroup: set Cgroup or Hooks[%q]", name))
+		err = fill(&h.Path, o.Cgroup, fmt.Sprintf("no cgroup: set Cgroup or Hooks[%q]", name))
 		return h, "", err
 	case SkMsg:
 		if h.Map == nil {
@@ -107,26 +99,47 @@ func (p *plan) complete(name string, spec *ebpf.ProgramSpec, h Hook) (_ Hook, ma
 			mapName, err = p.sockmapName(name)
 		}
 		return h, mapName, err
-	case Fentry:
-		fill(&h.Func, spec.AttachTo, fn)
-		return h, "", err
-	case Fexit:
-		fill(&h.Func, spec.AttachTo, fn)
-		return h, "", err
-	case FmodRet:
-		fill(&h.Func, spec.AttachTo, fn)
-		return h, "", err
-	case LSM:
-		fill(&h.Hook, spec.AttachTo, fn)
-		return h, "", err
-	case BTFTracepoint:
-		fill(&h.Name, spec.AttachTo, "no tracepoint: neither hook nor section name says which")
-		return h, "", err
 	case Freplace:
 		h, err = p.completeFreplace(name, spec, h)
 		return h, "", err
 	}
-	return h, "", nil
+	h, err = completeTraced(spec, h)
+	return h, "", err
+}
+
+// completeTraced is complete for hooks that the kernel's BTF is needed for.
+func completeTraced(spec *ebpf.ProgramSpec, h Hook) (_ Hook, err error) {
+	const fn = "no function: neither hook nor section name says which"
+	switch h := h.(type) {
+	case Fentry:
+		err = fill(&h.Func, spec.AttachTo, fn)
+		return h, err
+	case Fexit:
+		err = fill(&h.Func, spec.AttachTo, fn)
+		return h, err
+	case FmodRet:
+		err = fill(&h.Func, spec.AttachTo, fn)
+		return h, err
+	case LSM:
+		err = fill(&h.Hook, spec.AttachTo, fn)
+		return h, err
+	case BTFTracepoint:
+		err = fill(&h.Name, spec.AttachTo, "no tracepoint: neither hook nor section name says which")
+		return h, err
+	}
+	return h, nil
+}
+
+// fill sets a field that is empty to value, and returns an error that says
+// what is missing if that is empty, too.
+func fill(field *string, value, what string) error {
+	if *field == "" {
+		*field = value
+	}
+	if *field == "" {
+		return errors.New(what)
+	}
+	return nil
 }
 
 // completeFreplace is complete for programs that replace a function.
@@ -158,7 +171,7 @@ func (p *plan) completeFreplace(name string, spec *ebpf.ProgramSpec, h Freplace)
 // sockmapName returns the name of the map for an sk_msg or sk_skb program.
 func (p *plan) sockmapName(program string) (string, error) {
 	var have []string
-	for _, name := range sortedKeys(p.spec.Maps) {
+	for _, name := range slices.Sorted(maps.Keys(p.spec.Maps)) {
 		if m := p.spec.Maps[name]; m != nil && (m.Type == ebpf.SockMap || m.Type == ebpf.SockHash) {
 			have = append(have, name)
 		}

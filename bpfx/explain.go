@@ -2,6 +2,7 @@ package bpfx
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -68,7 +69,7 @@ func Explain(err error) *Diagnosis {
 	return &Diagnosis{
 		Summary:  oneLine(summary(subject(err, f).Error(), f.why)),
 		Cause:    oneLine(f.why),
-		Evidence: f.evidence,
+		Evidence: slices.Clone(f.evidence),
 		Remedy:   f.remedy,
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/internal/progname"
 )
 
 // Who holds a place must be asked while it does: these are called where the
@@ -47,11 +49,10 @@ func describeProgram(id ebpf.ProgramID) string {
 		return fmt.Sprintf("program id %d", id)
 	}
 	defer p.Close() // only looked at
-	info, err := p.Info()
-	if err != nil || info.Name == "" {
-		return fmt.Sprintf("program id %d", id)
+	if name := progname.Of(p); name != "" {
+		return fmt.Sprintf("%q (program id %d)", name, id)
 	}
-	return fmt.Sprintf("%q (program id %d)", info.Name, id)
+	return fmt.Sprintf("program id %d", id)
 }
 
 // queryHolders returns the programs that are attached to target, a descriptor
@@ -85,11 +86,11 @@ func linkWhere(fits func(*link.Info) bool) (link.ID, ebpf.ProgramID) {
 // xdpTaken returns err of attaching an XDP program to an interface that has
 // one already.
 func xdpTaken(index int, err error) error {
-	id := xdpProgram(index)
+	id, mode := xdpProgram(index)
 	if id == 0 {
 		return err
 	}
-	remedy := fmt.Sprintf("detach it: ip link set dev %s xdp off", interfaceName(index))
+	remedy := fmt.Sprintf("detach it: ip link set dev %s %s off", interfaceName(index), mode)
 	evidence := []string{"RTM_GETLINK: the interface's IFLA_XDP"}
 	l, _ := linkWhere(func(info *link.Info) bool {
 		x := info.XDP()
@@ -117,16 +118,16 @@ func interfaceName(index int) string {
 	return fmt.Sprintf("#%d", index)
 }
 
-// xdpProgram returns the XDP program of an interface, however it was attached,
-// 0 if there is none.
-func xdpProgram(index int) ebpf.ProgramID {
+// xdpProgram returns the XDP program of an interface, 0 if there is none, and
+// what ip(8) calls how it is attached.
+func xdpProgram(index int) (id ebpf.ProgramID, mode string) {
 	rib, err := syscall.NetlinkRIB(unix.RTM_GETLINK, unix.AF_UNSPEC)
 	if err != nil {
-		return 0
+		return 0, ""
 	}
 	messages, err := syscall.ParseNetlinkMessage(rib)
 	if err != nil {
-		return 0
+		return 0, ""
 	}
 	for i := range messages {
 		m := &messages[i]
@@ -137,7 +138,7 @@ func xdpProgram(index int) ebpf.ProgramID {
 		}
 		attrs, err := syscall.ParseNetlinkRouteAttr(m)
 		if err != nil {
-			return 0
+			return 0, ""
 		}
 		at := slices.IndexFunc(attrs, func(a syscall.NetlinkRouteAttr) bool {
 			return a.Attr.Type&^unix.NLA_F_NESTED == unix.IFLA_XDP
@@ -146,23 +147,28 @@ func xdpProgram(index int) ebpf.ProgramID {
 			return nestedXDP(attrs[at].Value)
 		}
 	}
-	return 0
+	return 0, ""
 }
 
-// nestedXDP returns the program id in an IFLA_XDP attribute, whatever its mode.
-func nestedXDP(b []byte) ebpf.ProgramID {
+// xdpModes has the keyword of ip(8) for the mode that an id is of: without it,
+// ip detaches what the driver runs, or nothing. Linux 4.19.
+var xdpModes = map[uint16]string{
+	unix.IFLA_XDP_PROG_ID: "xdp", unix.IFLA_XDP_DRV_PROG_ID: "xdpdrv",
+	unix.IFLA_XDP_SKB_PROG_ID: "xdpgeneric", unix.IFLA_XDP_HW_PROG_ID: "xdpoffload",
+}
+
+// nestedXDP returns the first program id in an IFLA_XDP attribute. Those of a
+// mode come before that of any.
+func nestedXDP(b []byte) (id ebpf.ProgramID, mode string) {
 	for len(b) >= unix.SizeofRtAttr {
 		size, typ := int(binary.NativeEndian.Uint16(b)), binary.NativeEndian.Uint16(b[2:])
 		if size < unix.SizeofRtAttr || size > len(b) {
-			return 0
+			return 0, ""
 		}
-		switch typ {
-		case unix.IFLA_XDP_PROG_ID, unix.IFLA_XDP_DRV_PROG_ID, unix.IFLA_XDP_SKB_PROG_ID, unix.IFLA_XDP_HW_PROG_ID:
-			if size >= unix.SizeofRtAttr+4 {
-				return ebpf.ProgramID(binary.NativeEndian.Uint32(b[unix.SizeofRtAttr:]))
-			}
+		if mode := xdpModes[typ]; mode != "" && size >= unix.SizeofRtAttr+4 {
+			return ebpf.ProgramID(binary.NativeEndian.Uint32(b[unix.SizeofRtAttr:])), mode
 		}
 		b = b[min(len(b), (size+3)&^3):]
 	}
-	return 0
+	return 0, ""
 }

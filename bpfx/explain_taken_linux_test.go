@@ -65,7 +65,7 @@ func TestExplainTakenByNetlink(t *testing.T) {
 	h := bpfx.XDP{Interface: "lo"}
 	_, err := mustLoad(t, xdpSpec(2)).Attach(h)
 	d := mustExplain(t, err, `the interface has an XDP program already: "by_netlink" (program id `)
-	if want := "ip link set dev lo xdp off"; !strings.Contains(d.Remedy, want) {
+	if want := "ip link set dev lo xdpgeneric off"; !strings.Contains(d.Remedy, want) {
 		t.Errorf("remedy = %q, want %q", d.Remedy, want)
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -47,7 +49,7 @@ func loadELF(r io.ReaderAt, object, program string) (*Program, error) {
 		return nil, fmt.Errorf("object %s: %w", object, err)
 	}
 	need := usedBy(spec, name)
-	for _, m := range sortedKeys(need.Maps) {
+	for _, m := range slices.Sorted(maps.Keys(need.Maps)) {
 		if need.Maps[m].Type == ebpf.ProgramArray {
 			return nil, fmt.Errorf("object %s: program %q makes tail calls through %q: make a chain of the file with package tailcall, or load all of it with LoadCollection", object, name, m)
 		}
@@ -70,7 +72,7 @@ func pickProgram(spec *ebpf.CollectionSpec, want string) (string, error) {
 		return want, nil
 	}
 	var fit []string
-	for _, name := range sortedKeys(spec.Programs) {
+	for _, name := range slices.Sorted(maps.Keys(spec.Programs)) {
 		if want == "" || spec.Programs[name].SectionName == want {
 			fit = append(fit, name)
 		}
@@ -79,7 +81,7 @@ func pickProgram(spec *ebpf.CollectionSpec, want string) (string, error) {
 	case 1:
 		return fit[0], nil
 	case 0:
-		return "", fmt.Errorf("no program or section %q; it has %s", want, programList(spec, sortedKeys(spec.Programs)))
+		return "", fmt.Errorf("no program or section %q; it has %s", want, programList(spec, slices.Sorted(maps.Keys(spec.Programs))))
 	}
 	if want == "" {
 		return "", fmt.Errorf("several programs, name one of %s", programList(spec, fit))

@@ -3,6 +3,7 @@ package bpfx
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -72,7 +73,7 @@ func collectionError(spec *ebpf.CollectionSpec, err error) error {
 		}
 	}
 	all := make([]*ebpf.ProgramSpec, 0, len(spec.Programs))
-	for _, name := range sortedKeys(spec.Programs) {
+	for _, name := range slices.Sorted(maps.Keys(spec.Programs)) {
 		all = append(all, spec.Programs[name])
 	}
 	return &LoadError{Collection: true, Err: explainLoad(all, err)}

@@ -9,41 +9,40 @@ import (
 )
 
 // checkPlace returns an error if it can be told now that nothing can be
-// attached to h, because the place isn't there.
-func checkPlace(h Hook) error {
+// attached to h, because the place isn't there. What had to be looked up is in
+// the hook that it returns, which may be nil.
+func checkPlace(h Hook) (Hook, error) {
 	switch h := h.(type) {
 	case XDP:
-		return checkInterface(h.Interface, h.Index)
+		return nil, checkInterface(h.Interface, h.Index)
 	case TCX:
-		return checkInterface(h.Interface, h.Index)
+		return nil, checkInterface(h.Interface, h.Index)
 	case Netkit:
-		return checkInterface(h.Interface, h.Index)
+		return nil, checkInterface(h.Interface, h.Index)
 	case Cgroup:
-		return checkCgroup(h.Path)
+		return nil, checkCgroup(h.Path)
 	case LSM:
-		return checkLSM()
+		return nil, checkLSM()
 	case SkLookup:
-		return h.Netns.check()
+		return nil, h.Netns.check()
 	case FlowDissector:
-		return h.Netns.check()
+		return nil, h.Netns.check()
 	case Uprobe:
-		return checkFile(h.Path)
+		return nil, checkFile(h.Path)
 	case Uretprobe:
-		return checkFile(h.Path)
+		return nil, checkFile(h.Path)
 	case UprobeMulti:
-		_, err := h.symbols()
-		return err
+		return h.match(h, func(h UprobeMulti) Hook { return h })
 	case UretprobeMulti:
-		_, err := UprobeMulti(h).symbols()
-		return err
+		return UprobeMulti(h).match(h, func(h UprobeMulti) Hook { return UretprobeMulti(h) })
 	case KprobeMulti:
-		return h.check()
+		return h.match(h, func(h KprobeMulti) Hook { return h })
 	case KretprobeMulti:
-		return KprobeMulti(h).check()
+		return KprobeMulti(h).match(h, func(h KprobeMulti) Hook { return KretprobeMulti(h) })
 	case KprobeSession:
-		return KprobeMulti(h).check()
+		return KprobeMulti(h).match(h, func(h KprobeMulti) Hook { return KprobeSession(h) })
 	}
-	return nil
+	return nil, nil
 }
 
 func checkInterface(name string, index int) error {
@@ -72,21 +71,35 @@ func (n Netns) check() error {
 	return err
 }
 
-// check looks for functions that match the pattern. A kernel that doesn't tell
-// which it can trace may still have reason to refuse, so that is left to
-// Attach.
-func (h KprobeMulti) check() error {
-	_, err := multiSymbols(h.Pattern, h.Symbols, h.Cookies, func() ([]string, error) {
+// match looks for functions that the pattern matches, and returns shown, which
+// is h as a hook, with them.
+func (h UprobeMulti) match(shown Hook, as func(UprobeMulti) Hook) (Hook, error) {
+	symbols, err := h.symbols()
+	if err != nil || h.Pattern == "" {
+		return nil, err
+	}
+	h.Pattern, h.Symbols = "", symbols
+	return matched{shown, as(h)}, nil
+}
+
+// match is as that of UprobeMulti. A kernel that doesn't tell which functions
+// it can trace may still have reason to refuse, so that is left to Attach.
+func (h KprobeMulti) match(shown Hook, as func(KprobeMulti) Hook) (Hook, error) {
+	symbols, err := multiSymbols(h.Pattern, h.Symbols, h.Cookies, func() ([]string, error) {
 		names, err := tracedFunctions()
 		if err != nil {
 			err = &untold{err}
 		}
 		return names, err
 	})
-	if errors.As(err, new(*untold)) {
-		return nil
+	switch {
+	case errors.As(err, new(*untold)):
+		return nil, nil
+	case err != nil, h.Pattern == "":
+		return nil, err
 	}
-	return err
+	h.Pattern, h.Symbols = "", symbols
+	return matched{shown, as(h)}, nil
 }
 
 // untold is an error of tracedFunctions.

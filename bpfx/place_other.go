@@ -3,4 +3,4 @@
 package bpfx
 
 // checkPlace leaves it to Attach, which needs Linux.
-func checkPlace(Hook) error { return nil }
+func checkPlace(Hook) (Hook, error) { return nil, nil }

@@ -24,6 +24,7 @@ type plan struct {
 type planned struct {
 	name, section string
 	hook          Hook   // nil if it is not to be attached
+	place         Hook   // hook, with what was looked up; nil if that was nothing
 	mapName       string // the map of the object that hook gets, if it is for sockmaps
 	why           string // why it is not to be attached
 	unloaded      bool   // nor to be loaded
@@ -45,7 +46,7 @@ func newPlan(spec *ebpf.CollectionSpec, opts *AttachOptions, loaded bool) (*plan
 	p := &plan{spec: spec, opts: opts, loaded: loaded}
 	p.checkNames()
 	p.checkStructOps()
-	for _, name := range sortedKeys(spec.Programs) {
+	for _, name := range slices.Sorted(maps.Keys(spec.Programs)) {
 		p.programs = append(p.programs, p.decide(name, spec.Programs[name]))
 	}
 	p.checkSlots()
@@ -101,7 +102,7 @@ func (p *plan) decideHook(t *planned, spec *ebpf.ProgramSpec, hook Hook) {
 	}
 	if err == nil {
 		t.changed = true
-		err = p.checkHook(spec, t.hook)
+		err = p.checkHook(spec, t)
 	}
 	if err != nil {
 		t.hook = nil
@@ -121,7 +122,7 @@ func (p *plan) decideSection(t *planned, spec *ebpf.ProgramSpec) {
 	}
 	if err == nil {
 		_, t.changed = t.hook.(Freplace) // its target is never in the object
-		err = p.checkHook(spec, t.hook)
+		err = p.checkHook(spec, t)
 	}
 	if err != nil {
 		t.hook = nil
@@ -130,11 +131,11 @@ func (p *plan) decideSection(t *planned, spec *ebpf.ProgramSpec) {
 }
 
 // checkHook reports what can be told of a hook before spec is loaded.
-func (p *plan) checkHook(spec *ebpf.ProgramSpec, hook Hook) error {
-	if err := checkPlace(hook); err != nil {
-		return fmt.Errorf("%v: %w", hook, err)
+func (p *plan) checkHook(spec *ebpf.ProgramSpec, t *planned) (err error) {
+	if t.place, err = checkPlace(t.hook); err != nil {
+		return fmt.Errorf("%v: %w", t.hook, err)
 	}
-	changed, err := retarget(spec, hook)
+	changed, err := retarget(spec, t.hook)
 	if err == nil && p.loaded {
 		err = checkLoadedFor(spec, changed)
 	}
@@ -143,6 +144,9 @@ func (p *plan) checkHook(spec *ebpf.ProgramSpec, hook Hook) error {
 
 // hookIn returns the hook with the map that it needs of c.
 func (t *planned) hookIn(c *Collection) Hook {
+	if t.place != nil {
+		return t.place
+	}
 	switch h := t.hook.(type) {
 	case SkMsg:
 		if h.Map == nil {
@@ -157,6 +161,16 @@ func (t *planned) hookIn(c *Collection) Hook {
 	}
 	return t.hook
 }
+
+// matched is a hook whose pattern was looked up: that takes as long as to
+// attach.
+type matched struct {
+	Hook       // what it prints, and is called afterwards
+	place Hook // what it is attached to
+}
+
+// Attach attaches p to the functions that matched.
+func (m matched) Attach(p *ebpf.Program) (*Attachment, error) { return m.place.Attach(p) }
 
 // retargeted returns the part of the object that is to be loaded, and each
 // program as its hook wants it.
@@ -184,7 +198,7 @@ func (p *plan) retargeted() *ebpf.CollectionSpec {
 // checkSlots reports programs that are not to be loaded although program
 // arrays hold them.
 func (p *plan) checkSlots() {
-	for _, mapName := range sortedKeys(p.spec.Maps) {
+	for _, mapName := range slices.Sorted(maps.Keys(p.spec.Maps)) {
 		m := p.spec.Maps[mapName]
 		if p.loaded || m == nil || m.Type != ebpf.ProgramArray {
 			continue

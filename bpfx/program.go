@@ -3,6 +3,7 @@ package bpfx
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -136,10 +137,10 @@ func (p *Program) close() error {
 }
 
 // closeMaps closes all maps, in the order of their names.
-func closeMaps(maps map[string]*ebpf.Map) error {
+func closeMaps(all map[string]*ebpf.Map) error {
 	var errs []error
-	for _, name := range sortedKeys(maps) {
-		errs = append(errs, maps[name].Close())
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		errs = append(errs, all[name].Close())
 	}
 	return scope.Join(errs...)
 }

@@ -3,6 +3,7 @@ package bpfx
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -13,7 +14,7 @@ func isStructOps(m *ebpf.MapSpec) bool { return m != nil && m.Type == ebpf.Struc
 // checkStructOps reports struct_ops maps that the options don't name: leaving
 // them out without a word would leave the object half attached.
 func (p *plan) checkStructOps() {
-	for _, name := range sortedKeys(p.spec.Maps) {
+	for _, name := range slices.Sorted(maps.Keys(p.spec.Maps)) {
 		if isStructOps(p.spec.Maps[name]) && !slices.Contains(p.opts.Skip, name) && !slices.Contains(p.opts.LoadOnly, name) {
 			p.complaints = append(p.complaints, complaint{name, fmt.Errorf(
 				"struct_ops map %q isn't attached here: use package structops for it, and name it in Skip (or LoadOnly)", name)})
@@ -25,7 +26,7 @@ func (p *plan) checkStructOps() {
 // of the maps are: which of them it belongs to isn't known here.
 func (p *plan) decideStructOps(t *planned, spec *ebpf.ProgramSpec) {
 	some := false
-	for _, name := range sortedKeys(p.spec.Maps) {
+	for _, name := range slices.Sorted(maps.Keys(p.spec.Maps)) {
 		if isStructOps(p.spec.Maps[name]) {
 			some = true
 			t.unloaded = t.unloaded || slices.Contains(p.opts.Skip, name)

@@ -9,6 +9,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"github.com/bpfx/go/bpfx"
+	"github.com/bpfx/go/internal/progname"
 	"github.com/bpfx/go/internal/scope"
 )
 
@@ -149,7 +150,9 @@ func describe(id ebpf.ProgramID) string {
 	if err != nil {
 		return fmt.Sprintf("program %d", id)
 	}
-	q := bpfx.Wrap(p)
-	defer q.Close() // only read from
-	return fmt.Sprintf("program %d (%s)", id, programName(q))
+	defer p.Close() // only read from
+	if name := progname.Of(p); name != "" {
+		return fmt.Sprintf("program %d (%s)", id, name)
+	}
+	return fmt.Sprintf("program %d", id)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"github.com/bpfx/go/bpfx"
+	"github.com/bpfx/go/internal/progname"
 )
 
 // checkPut reports what can be told before the kernel is asked.
@@ -101,14 +102,11 @@ func (c *core) nameOf(p *bpfx.Program) string {
 	return c.name(p)
 }
 
-// programName returns the kernel's name of a program.
+// programName returns the name of a program that was loaded elsewhere.
 func programName(p *bpfx.Program) string {
-	// ebpf.Program prints Type(name)#fd.
-	var s string
-	if p.Use(func(p *ebpf.Program) error { s = p.String(); return nil }) != nil {
+	name := ""
+	if p.Use(func(p *ebpf.Program) error { name = progname.Of(p); return nil }) != nil {
 		return "closed"
 	}
-	_, name, _ := strings.Cut(s, "(")
-	name, _, _ = strings.Cut(name, ")#")
 	return name
 }

@@ -104,21 +104,26 @@ func hooks() []hook {
 	} {
 		all = append(all, hook{h.name, false, h.ret, fixed(h.hook)})
 	}
-	return append(all,
-		hook{"uprobe", false, perfGoesOn, own(func(path string, at uint64) specHook {
+	all = append(all, uprobeHooks()...)
+	return append(all, hook{"freplace", false, xdpPass, replaceable})
+}
+
+// uprobeHooks returns a row for each kind of probe of a program.
+func uprobeHooks() []hook {
+	return []hook{
+		{"uprobe", false, perfGoesOn, own(func(path string, at uint64) specHook {
 			return bpfx.Uprobe{Path: path, Address: at, PID: os.Getpid()}
 		})},
-		hook{"uretprobe", false, perfGoesOn, own(func(path string, at uint64) specHook {
+		{"uretprobe", false, perfGoesOn, own(func(path string, at uint64) specHook {
 			return bpfx.Uretprobe{Path: path, Address: at, PID: os.Getpid()}
 		})},
-		hook{"uprobe.multi", false, neutral, own(func(path string, at uint64) specHook {
+		{"uprobe.multi", false, neutral, own(func(path string, at uint64) specHook {
 			return bpfx.UprobeMulti{Path: path, Addresses: []uint64{at}, PID: os.Getpid()}
 		})},
-		hook{"uretprobe.multi", false, neutral, own(func(path string, at uint64) specHook {
+		{"uretprobe.multi", false, neutral, own(func(path string, at uint64) specHook {
 			return bpfx.UretprobeMulti{Path: path, Addresses: []uint64{at}, PID: os.Getpid()}
 		})},
-		hook{"freplace", false, xdpPass, replaceable},
-	)
+	}
 }
 
 // cgroupHooks returns a row for each attach type of cgroups.

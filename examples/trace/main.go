@@ -43,7 +43,9 @@ func main() {
 			for _, seen := range d.Evidence {
 				fmt.Fprintln(os.Stderr, "  seen:", seen)
 			}
-			fmt.Fprintln(os.Stderr, "  remedy:", d.Remedy)
+			if d.Remedy != "" {
+				fmt.Fprintln(os.Stderr, "  remedy:", d.Remedy)
+			}
 		}
 		os.Exit(1)
 	}
