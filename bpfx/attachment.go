@@ -8,6 +8,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+
+	"github.com/bpfx/go/internal/scope"
 )
 
 // live keeps attachments reachable until they are closed. Without it the
@@ -41,7 +43,7 @@ func NewAttachment(l link.Link) *Attachment {
 	if l == nil {
 		return nil
 	}
-	a := &Attachment{detach: l.Close}
+	a := &Attachment{detach: func() error { return scope.CloseAlive(l) }}
 	if _, ok := l.(interface{ FD() int }); ok {
 		a.link = l
 	} // else cilium/ebpf made it up, since the kernel has none

@@ -131,7 +131,7 @@ func (p *Program) close() error {
 	for _, a := range slices.Backward(p.Attachments()) {
 		errs = append(errs, a.closeOwned(p))
 	}
-	errs = append(errs, p.Program.Close(), closeMaps(p.Maps), p.callDeferred())
+	errs = append(errs, scope.CloseAlive(p.Program), closeMaps(p.Maps), p.callDeferred())
 	p.Variables = nil
 	return scope.Join(errs...)
 }
@@ -140,7 +140,7 @@ func (p *Program) close() error {
 func closeMaps(all map[string]*ebpf.Map) error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		errs = append(errs, all[name].Close())
+		errs = append(errs, scope.CloseAlive(all[name]))
 	}
 	return scope.Join(errs...)
 }

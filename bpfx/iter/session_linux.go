@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"runtime"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
 	"github.com/bpfx/go/bpfx"
+	"github.com/bpfx/go/internal/sys"
 )
 
 // startSession opens the file of an iterator.
@@ -17,7 +20,12 @@ func startSession(l link.Link) (io.ReadCloser, error) {
 	if err := checkIter(l); err != nil {
 		return nil, err
 	}
-	return l.(*link.Iter).Open()
+	fd, err := sys.IterCreate(l.(*link.Iter).FD())
+	runtime.KeepAlive(l)
+	if err != nil {
+		return nil, fmt.Errorf("create session: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "bpf_iter"), nil
 }
 
 // checkIter refuses links that aren't an iterator's.

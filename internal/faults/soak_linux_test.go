@@ -61,13 +61,22 @@ func soakTime(t *testing.T) time.Duration {
 
 // TestSoak has all soakers work at once, while garbage is collected all the
 // time and the profiler sends signals. What the process uses must be the same
-// after a third of the time and at the end: the number of descriptors, and
-// memory within 5 %, or 2 MB, which is what the Go runtime's own varies by. With
-// the race detector, which needs memory of its own, that is the memory which the
-// garbage collector finds in use. In less than 20 seconds memory doesn't settle.
+// after a third of the time and at the end: the number of descriptors, what the
+// garbage collector finds in use within 5 %, or 1 MB, and all memory within 5 %,
+// or 4 MB, which is what the Go runtime's own varies by. The race detector needs
+// memory of its own, so that isn't looked at with it. In less than 20 seconds
+// memory doesn't settle.
+//
+// Garbage is collected in between and not in the middle of what the soakers do.
+// cilium/ebpf v0.22 may close a descriptor twice otherwise: FD.Disown stops the
+// cleanup of an FD that nothing keeps alive, which may be too late (see
+// [runtime.Cleanup.Stop]). It befell every other soak of a minute, mostly in
+// iterators and in the types of maps, and the second time it closed the
+// descriptor of somebody else.
 func TestSoak(t *testing.T) {
 	testutil.NeedRoot(t)
 	total := soakTime(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	s := &soak{stop: make(chan struct{})}
 	s.run(t)
 	defer s.end()
@@ -83,13 +92,21 @@ func TestSoak(t *testing.T) {
 	if first.descriptors != last.descriptors {
 		t.Errorf("%d descriptors after a third, %d at the end", first.descriptors, last.descriptors)
 	}
-	const least = 2 << 20
-	a, b := first.memory, last.memory
-	if raceDetector {
-		a, b = first.heap, last.heap
+	if total < 20*time.Second {
+		return
 	}
-	if change := b - a; total >= 20*time.Second && max(change, -change) > max(a/20, least) {
-		t.Errorf("memory changed by %d KB, from %d KB to %d KB", change>>10, a>>10, b>>10)
+	same(t, "memory in use", first.heap, last.heap, 1<<20)
+	if !raceDetector {
+		same(t, "memory", first.memory, last.memory, 4<<20)
+	}
+}
+
+// same reports numbers of bytes that differ by more than 5 %, and by more than
+// least.
+func same(t *testing.T, what string, a, b, least int64) {
+	t.Helper()
+	if change := b - a; max(change, -change) > max(a/20, least) {
+		t.Errorf("%s changed by %d KB, from %d KB to %d KB", what, change>>10, a>>10, b>>10)
 	}
 }
 
@@ -133,8 +150,10 @@ func (s *soak) run(t *testing.T) {
 	}
 	s.wg.Go(func() {
 		for s.goesOn() {
+			s.pause.Lock() // see TestSoak
 			runtime.GC()
-			time.Sleep(5 * time.Millisecond)
+			s.pause.Unlock()
+			time.Sleep(20 * time.Millisecond)
 		}
 	})
 	s.wg.Go(func() {

@@ -87,3 +87,17 @@ func ProgTarget(fd int) (uint32, error) {
 	err := objInfo(fd, unsafe.Pointer(&info), unsafe.Sizeof(info))
 	return info.id, err
 }
+
+// IterCreate starts a session of an iterator (BPF_ITER_CREATE) and returns its
+// descriptor. cilium/ebpf does it too, and may close the descriptor once more
+// while it is in use: the FD that it takes it from can be collected before its
+// cleanup is stopped (FD.Disown; see [runtime.Cleanup.Stop]).
+func IterCreate(link int) (int, error) {
+	attr := struct{ link, flags uint32 }{link: uint32(link)} // union bpf_attr.iter_create
+	const cmd = 33                                           // BPF_ITER_CREATE
+	fd, _, errno := unix.Syscall(unix.SYS_BPF, cmd, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(fd), nil
+}
