@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -286,8 +287,11 @@ func TestAttachWithoutPrivileges(t *testing.T) {
 	h := bpfx.Tracepoint{Group: "sched", Name: "sched_process_fork"}
 	p := mustLoad(t, h.Spec(ret(0)))
 	err := withCapabilities(t, nil, func() error { _, err := p.Attach(h); return err })
-	if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EACCES) || !strings.Contains(err.Error(), "CAP_PERFMON") {
-		t.Errorf("Attach() = %v, want EPERM or EACCES that names CAP_PERFMON", err)
+	// What it takes depends on the kernel; TestExplainAttachCapabilities tries it.
+	causes := []string{"CAP_PERFMON", "CAP_BPF", "kernel.perf_event_paranoid is"}
+	named := err != nil && slices.ContainsFunc(causes, func(c string) bool { return strings.Contains(err.Error(), c) })
+	if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EACCES) || !named {
+		t.Errorf("Attach() = %v, want EPERM or EACCES that names one of %q", err, causes)
 	}
 }
 
