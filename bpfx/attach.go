@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
+
+	"github.com/bpfx/go/internal/progname"
 )
 
 // errNoHook is returned when a hook is needed and there is none.
@@ -123,11 +125,8 @@ func checkProgram(p *ebpf.Program, types ...ebpf.ProgramType) error {
 // programName returns the name of p in quotes, or "without a name", as it is
 // said after the word program.
 func programName(p *ebpf.Program) string {
-	// ebpf.Program prints Type(name)#fd, or Type(fd).
-	_, name, _ := strings.Cut(p.String(), "(")
-	name, _, ok := strings.Cut(name, ")#")
-	if !ok {
-		return "without a name"
+	if name := progname.Of(p); name != "" {
+		return strconv.Quote(name)
 	}
-	return strconv.Quote(name)
+	return "without a name"
 }
