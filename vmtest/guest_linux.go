@@ -8,11 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bpfx/go/internal/mounts"
 )
 
 // guest is the runner's part inside the VM: it prepares the system, runs the plan's items one
@@ -113,11 +116,8 @@ func (g *guestRun) prepare(plan Plan) {
 
 // mounted reports whether a file system of type fs lies at dir.
 func mounted(dir, fs string) bool {
-	text, err := os.ReadFile("/proc/mounts")
-	if err != nil {
-		return false
-	}
-	return strings.Contains(string(text), " "+dir+" "+fs+" ")
+	list, _ := mounts.Read(os.DirFS("/")) // none if it can't be read
+	return slices.ContainsFunc(list, func(m mounts.Mount) bool { return m.Dir == dir && m.Type == fs })
 }
 
 // environment sets what every item sees: which kernel this is and where its config lies.
