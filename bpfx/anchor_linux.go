@@ -95,13 +95,13 @@ func attachInPlace(p *ebpf.Program, ifindex int, typ ebpf.AttachType, at link.An
 		}
 	}
 	if err != nil {
-		return nil, scope.Join(anchorError(err), clone.Close(), ns.Close())
+		return nil, scope.Join(anchorError(err), scope.CloseAlive(clone), ns.Close())
 	}
 	return AttachmentFunc(func() error {
 		err := netns.In(ns, func() error {
 			return link.RawDetachProgram(link.RawDetachProgramOptions{Target: ifindex, Program: clone, Attach: typ})
 		})
-		return scope.Join(err, clone.Close(), ns.Close())
+		return scope.Join(err, scope.CloseAlive(clone), ns.Close())
 	}), nil
 }
 

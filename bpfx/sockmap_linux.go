@@ -66,17 +66,17 @@ func attachSockmapDirect(p *ebpf.Program, m *ebpf.Map, typ ebpf.AttachType) (*At
 	}
 	array, err := m.Clone()
 	if err != nil {
-		return nil, scope.Join(err, prog.Close())
+		return nil, scope.Join(err, scope.CloseAlive(prog))
 	}
 	opts := link.RawAttachProgramOptions{Target: array.FD(), Program: prog, Attach: typ}
 	if err := link.RawAttachProgram(opts); err != nil {
 		if errors.Is(err, unix.EINVAL) { // map and program are what they should be
 			err = fmt.Errorf("the kernel has no %v: %w: %w", typ, ebpf.ErrNotSupported, err)
 		}
-		return nil, scope.Join(sockmapTaken(m, typ, err), prog.Close(), array.Close())
+		return nil, scope.Join(sockmapTaken(m, typ, err), scope.CloseAlive(prog), scope.CloseAlive(array))
 	}
 	return AttachmentFunc(func() error {
-		return scope.Join(link.RawDetachProgram(link.RawDetachProgramOptions(opts)), prog.Close(), array.Close())
+		return scope.Join(link.RawDetachProgram(link.RawDetachProgramOptions(opts)), scope.CloseAlive(prog), scope.CloseAlive(array))
 	}), nil
 }
 

@@ -51,7 +51,7 @@ func tracingAttachment(l link.Link, err error, typ ebpf.AttachType, fn string) (
 	// On old kernels cilium/ebpf falls back to a call that attaches wherever
 	// the program was loaded for.
 	if err := checkTarget(l, typ, fn); err != nil {
-		return nil, scope.Join(err, l.Close())
+		return nil, scope.Join(err, scope.CloseAlive(l))
 	}
 	return NewAttachment(l), nil
 }

@@ -39,7 +39,7 @@ func attach(p *ebpf.Program, opts *Options, from *bpfx.Program) (_ link.Link, er
 	}
 	defer func() {
 		if err != nil {
-			err = scope.Join(err, l.Close())
+			err = scope.Join(err, scope.CloseAlive(l))
 		}
 	}()
 	switch {

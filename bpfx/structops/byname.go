@@ -105,7 +105,7 @@ func eachMap(fn func(*ebpf.Map, *Type, []byte) error) (err error) {
 			time.Sleep(clearing)
 		}
 		for _, m := range arrays {
-			err = scope.Join(err, m.Close())
+			err = scope.Join(err, scope.CloseAlive(m))
 		}
 	}()
 	for id := ebpf.MapID(0); ; {
@@ -131,7 +131,7 @@ func eachMap(fn func(*ebpf.Map, *Type, []byte) error) (err error) {
 		case ebpf.StructOpsMap:
 			err = identified(m, fn)
 		}
-		if err := scope.Join(err, m.Close()); err != nil {
+		if err := scope.Join(err, scope.CloseAlive(m)); err != nil {
 			return err
 		}
 	}

@@ -96,12 +96,12 @@ func (o *Ops) newMap() error {
 	o.linked = linked
 	if linked {
 		if err := m.Put(uint32(0), o.value); err != nil {
-			return scope.Join(fmt.Errorf("the kernel refuses the values: %w", notSupported(err)), m.Close())
+			return scope.Join(fmt.Errorf("the kernel refuses the values: %w", notSupported(err)), scope.CloseAlive(m))
 		}
 	}
 	id, err := mapID(m)
 	if err != nil {
-		return scope.Join(err, m.Close())
+		return scope.Join(err, scope.CloseAlive(m))
 	}
 	o.retire()
 	o.m, o.id = m, id
@@ -115,7 +115,7 @@ func (o *Ops) retire() {
 	}
 	o.old = slices.DeleteFunc(append(o.old, o.m), func(m *ebpf.Map) bool {
 		_, refs, err := readState(m)
-		return err == nil && refs <= 0 && m.Close() == nil
+		return err == nil && refs <= 0 && scope.CloseAlive(m) == nil
 	})
 }
 

@@ -237,10 +237,10 @@ func (o *Ops) Close() error {
 		errs = append(errs, o.link.Close())
 	}
 	if o.m != nil {
-		errs = append(errs, o.m.Close())
+		errs = append(errs, scope.CloseAlive(o.m))
 	}
 	for _, m := range o.old {
-		errs = append(errs, m.Close())
+		errs = append(errs, scope.CloseAlive(m))
 	}
 	errs = append(errs, o.coll.Close())
 	o.Variables = nil

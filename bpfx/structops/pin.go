@@ -191,7 +191,7 @@ func (o *Ops) drop() error {
 		errs = append(errs, o.link.Close())
 	}
 	if o.m != nil {
-		errs = append(errs, o.m.Close())
+		errs = append(errs, scope.CloseAlive(o.m))
 	}
 	return scope.Join(errs...)
 }

@@ -86,7 +86,7 @@ func (c *core) pin(dir string) error {
 		if err != nil {
 			return fmt.Errorf("array %q: %w", a.name, err)
 		}
-		if err := scope.Join(c.pinned(filepath.Join(dir, name), clone.Pin), clone.Close()); err != nil {
+		if err := scope.Join(c.pinned(filepath.Join(dir, name), clone.Pin), scope.CloseAlive(clone)); err != nil {
 			return fmt.Errorf("array %q: %w", a.name, err)
 		}
 	}
@@ -240,7 +240,7 @@ func (p *pinnedChain) close() error {
 		errs = append(errs, o.Close())
 	}
 	for _, a := range p.arrays {
-		errs = append(errs, a.m.Close())
+		errs = append(errs, scope.CloseAlive(a.m))
 	}
 	return scope.Join(errs...)
 }
