@@ -33,11 +33,15 @@ type LoadError struct {
 }
 
 func (e *LoadError) Error() string {
-	what := fmt.Sprintf("load program %q", e.Program)
+	program := fmt.Sprintf("program %q", e.Program)
+	if e.Program == "" && e.Type != ebpf.UnspecifiedProgram {
+		program = fmt.Sprintf("%v program", e.Type)
+	}
+	what := "load " + program
 	if e.Collection {
 		what = "load collection"
 		if e.Type != ebpf.UnspecifiedProgram {
-			what += fmt.Sprintf(": program %q", e.Program)
+			what += ": " + program
 		}
 	}
 	text := strings.ReplaceAll(fmt.Sprint(e.Err), memlockHint, "")

@@ -38,4 +38,18 @@ func TestLoadErrorText(t *testing.T) {
 			}
 		})
 	}
+	for _, tt := range []struct {
+		err  LoadError
+		want string
+	}{
+		{LoadError{Type: ebpf.XDP}, "load XDP program: permission denied"},
+		{LoadError{}, `load program "": permission denied`},
+		{LoadError{Type: ebpf.XDP, Collection: true}, "load collection: XDP program: permission denied"},
+		{LoadError{Collection: true}, "load collection: permission denied"},
+	} {
+		tt.err.Err = errRejected
+		if got := tt.err.Error(); got != tt.want {
+			t.Errorf("error = %q, want %q", got, tt.want)
+		}
+	}
 }
