@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // fakeVNG stands for virtme-ng: it acts as the guest does, after a script.
@@ -40,18 +43,7 @@ func TestMatrixKernel(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			bin := t.TempDir()
-			if err := os.WriteFile(filepath.Join(bin, "vng"), []byte(fakeVNG+test.script+"\n"), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-			shorten(t)
-			m := &matrix{options: &options{jobs: 1}, dir: t.TempDir(), progress: newProgress(io.Discard),
-				items: []Item{{Name: "p", Test: true, Limit: 200 * time.Millisecond, MaxOutput: maxOutput}}}
-			r, err := m.kernel(t.Context(), target{Label: "6.1"})
-			if err != nil {
-				t.Fatal(err)
-			}
+			r := runFake(t, test.script, "p")
 			if r.Tries != test.tries || len(r.Problems) != len(test.problems) {
 				t.Fatalf("tries %d, problems %q; want %d, %q", r.Tries, r.Problems, test.tries, test.problems)
 			}
@@ -65,6 +57,50 @@ func TestMatrixKernel(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestMatrixShares runs three packages of one kernel in two VMs.
+func TestMatrixShares(t *testing.T) {
+	r := runFake(t, `ready; run
+		case $dir in
+		*1-1) exit 0;; # dies
+		*1-2) printf '\x16--- PASS: TestA (0.00s)\n\x16=== NAME  \nPASS\n' >> "$dir/0.out"; say '{"Phase":"end"}'; say '{"Phase":"start","Item":1}'; printf '\x16=== RUN   TestC\n\x16--- FAIL: TestC (0.00s)\n\x16=== NAME  \n' >> "$dir/1.out"; say '{"Phase":"end","Item":1,"Exit":1}'; say '{"Phase":"done"}';;
+		*) pass;;
+		esac`, "p", "q", "r")
+	var items []string
+	for _, item := range r.Items {
+		items = append(items, item.Name)
+	}
+	want := &KernelResult{
+		Label: "6.1", Release: "6.1.0-fake", Problems: []string{"r TestC failed"}, Notes: []string{"the first try failed: the guest died in p", "the end of its kernel log:\n" + indent("[    0.000000] Linux version 6.1.0")},
+		Passed: 2, Failed: 1, Tries: 2,
+	}
+	if diff := cmp.Diff(want, r, cmpopts.IgnoreFields(KernelResult{}, "Items", "Seconds", "Dir", "KernLog")); diff != "" {
+		t.Errorf("result (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"p", "q", "r"}, items); diff != "" {
+		t.Errorf("items (-want +got):\n%s", diff)
+	}
+}
+
+// runFake runs packages on a kernel whose guest acts after a script, in two VMs if there are several.
+func runFake(t *testing.T, script string, packages ...string) *KernelResult {
+	t.Helper()
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "vng"), []byte(fakeVNG+script+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	shorten(t)
+	m := &matrix{options: &options{jobs: 2}, dir: t.TempDir(), progress: newProgress(io.Discard), report: func(*KernelResult) {}}
+	for _, name := range packages {
+		m.items = append(m.items, Item{Name: name, Test: true, Limit: 200 * time.Millisecond, MaxOutput: maxOutput})
+	}
+	results, err := m.run(t.Context(), []target{{Label: "6.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return results[0]
 }
 
 // shorten makes the limits for a guest that doesn't answer short.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,67 +29,104 @@ type matrix struct {
 	report   func(*KernelResult)
 }
 
-// run boots the targets, at most options.jobs at a time, and returns their results in order.
+// run boots the targets, at most options.jobs VMs at a time, and returns their results in order.
 func (m *matrix) run(ctx context.Context, targets []target) ([]*KernelResult, error) {
+	list := shares(targets, m.items, m.options.jobs)
+	m.options.jobs = min(m.options.jobs, len(list))
 	results := make([]*KernelResult, len(targets))
-	errs := make([]error, len(targets))
+	parts := make([][]*KernelResult, len(targets))
+	var errs []error
 	slots := make(chan struct{}, m.options.jobs)
 	var wait sync.WaitGroup
-	var reporting sync.Mutex
-	for i, t := range targets {
+	var mu sync.Mutex
+	for _, s := range list {
 		slots <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-slots }()
-			results[i], errs[i] = m.kernel(ctx, t)
-			reporting.Lock()
-			defer reporting.Unlock()
-			m.report(results[i])
+			r, err := m.share(ctx, s)
+			mu.Lock()
+			defer mu.Unlock()
+			errs, parts[s.of] = append(errs, err), append(parts[s.of], r)
+			if len(parts[s.of]) < s.parts {
+				return
+			}
+			results[s.of], err = m.whole(targets[s.of].Label, parts[s.of])
+			errs = append(errs, err)
+			m.report(results[s.of])
 		})
 	}
 	wait.Wait()
 	return results, errors.Join(errs...)
 }
 
-// kernel runs everything on one kernel. A guest that died is tried once more, since QEMU's
-// emulation isn't perfect; one in which a test had already failed isn't.
-func (m *matrix) kernel(ctx context.Context, t target) (*KernelResult, error) {
+// share runs what one VM has to. A guest that died is tried once more, since QEMU's emulation
+// isn't perfect; one in which a test had already failed isn't.
+func (m *matrix) share(ctx context.Context, s share) (*KernelResult, error) {
 	begin := time.Now()
-	r, died, err := m.once(ctx, t, 1)
+	r, died, err := m.once(ctx, s, 1)
 	if died && !r.anyFailed() && err == nil && ctx.Err() == nil {
 		first := r
-		m.progress.Show(t.Label, first.Problems[0]+": once more", "")
-		r, _, err = m.once(ctx, t, 2)
+		m.progress.Show(s.Label, first.Problems[0]+": once more", "")
+		r, _, err = m.once(ctx, s, 2)
 		r.Notes = append(r.Notes, "the first try failed: "+first.Problems[0])
 		if r.KernLog == "" {
 			r.Notes = append(r.Notes, "the end of its kernel log:\n"+indent(first.KernLog))
 		}
 	}
 	r.Seconds = time.Since(begin).Seconds()
+	return r, err
+}
+
+// whole makes one result of a kernel's shares, and judges it.
+func (m *matrix) whole(label string, parts []*KernelResult) (*KernelResult, error) {
+	slices.SortFunc(parts, func(a, b *KernelResult) int { return strings.Compare(a.Label, b.Label) })
+	r := merge(label, parts)
+	index := func(r ItemResult) int {
+		return slices.IndexFunc(m.items, func(i Item) bool { return i.Name == r.Name })
+	}
+	slices.SortFunc(r.Items, func(a, b ItemResult) int { return index(a) - index(b) })
 	verdict := "done"
+	var err error
 	if len(m.options.command) == 0 {
+		err = m.judge(r)
 		verdict += fmt.Sprintf(": %d passed, %d failed, %d skipped", r.Passed, r.Failed, r.Skipped)
 	}
 	if len(r.Problems) > 0 {
 		verdict += ", not green"
 	}
-	m.progress.Show(t.Label, verdict, fmt.Sprintf(" (%.1f s)", r.Seconds))
+	m.progress.Show(label, verdict, fmt.Sprintf(" (%.1f s)", r.Seconds))
 	return r, err
+}
+
+// judge holds a kernel's result against what is expected of it.
+func (m *matrix) judge(r *KernelResult) error {
+	text, _ := os.ReadFile(filepath.Join(r.Dir, "config")) // none: then no CONFIG reason can be verified
+	expect, declared, err := loadExpectation(r.Series())
+	if err != nil {
+		r.problem("%v", err)
+	}
+	j := judgement{Expect: expect, Declared: declared, Whole: m.options.run == "", Features: m.features}
+	if text != nil {
+		j.Config = kconfig.Parse(string(text))
+	}
+	j.judge(r)
+	return err
 }
 
 var unsafeRE = regexp.MustCompile(`[^A-Za-z0-9.-]+`)
 
 // once is one try.
-func (m *matrix) once(ctx context.Context, t target, try int) (r *KernelResult, died bool, err error) {
-	r = &KernelResult{Label: t.Label, Tries: try}
-	r.Dir = filepath.Join(m.dir, fmt.Sprintf("%s-%d", strings.Trim(unsafeRE.ReplaceAllString(t.Label, "_"), "_"), try))
+func (m *matrix) once(ctx context.Context, s share, try int) (r *KernelResult, died bool, err error) {
+	r = &KernelResult{Label: s.Label, Tries: try}
+	r.Dir = filepath.Join(m.dir, fmt.Sprintf("%s-%d", strings.Trim(unsafeRE.ReplaceAllString(s.Label, "_"), "_"), try))
 	if err := os.Mkdir(r.Dir, 0o755); err != nil {
 		r.problem("%v", err)
 		return r, false, err
 	}
-	b := &boot{target: t, kvm: m.kvm, dir: r.Dir, exe: m.exe, stream: m.stream, show: m.show,
-		plan: Plan{Modules: t.Modules, Configs: t.Configs, Items: m.items}}
+	b := &boot{target: s.target, kvm: m.kvm, dir: r.Dir, exe: m.exe, stream: m.stream, show: m.show,
+		plan: Plan{Modules: s.Modules, Configs: s.Configs, Items: s.items}}
 	if m.stream != nil && m.options.jobs > 1 {
-		b.stream = &prefixWriter{mu: &m.progress.mu, out: m.stream, prefix: t.Label + " | "}
+		b.stream = &prefixWriter{mu: &m.progress.mu, out: m.stream, prefix: s.Label + " | "}
 	}
 	if err = writePlan(r.Dir, b.plan); err == nil {
 		err = b.run(ctx)
@@ -102,14 +140,14 @@ func (m *matrix) once(ctx context.Context, t target, try int) (r *KernelResult, 
 	return r, b.died, err
 }
 
-// collect turns what a boot left behind into results, and judges them.
+// collect turns what a boot left behind into results.
 func (m *matrix) collect(ctx context.Context, r *KernelResult, b *boot) error {
 	r.Release, r.Notes = b.release, b.notes
 	if b.problem != "" {
 		r.problem("%s", b.problem)
 		r.KernLog = logExcerpt(readLog(b.kernelLog()))
 	}
-	for i, item := range m.items {
+	for i, item := range b.plan.Items {
 		end, ended := b.ends[i]
 		one := ItemResult{Name: item.Name, Ran: i <= b.item, Ended: ended, Exit: end.Exit, Why: end.Why, Output: outputFile(r.Dir, i)}
 		if item.Test {
@@ -124,17 +162,7 @@ func (m *matrix) collect(ctx context.Context, r *KernelResult, b *boot) error {
 	if r.KernLog == "" {
 		r.Notes = append(r.Notes, kernelComplaints(readLog(b.kernelLog()))...)
 	}
-	if len(m.options.command) > 0 {
-		return nil
-	}
-	text, _ := os.ReadFile(filepath.Join(r.Dir, "config")) // none: then no CONFIG reason can be verified
-	expect, declared, err := loadExpectation(r.Series())
-	j := judgement{Expect: expect, Declared: declared, Whole: m.options.run == "", Features: m.features}
-	if text != nil {
-		j.Config = kconfig.Parse(string(text))
-	}
-	j.judge(r)
-	return err
+	return nil
 }
 
 // show passes a boot's state on to the progress lines.
@@ -143,8 +171,8 @@ func (m *matrix) show(b *boot) {
 	case phaseBoot:
 		m.progress.Show(b.target.Label, "boot", "")
 	case phaseStart:
-		item := m.items[b.item]
-		what := fmt.Sprintf("%d/%d %s", b.item+1, len(m.items), item.Name)
+		item := b.plan.Items[b.item]
+		what := fmt.Sprintf("%d/%d %s", b.item+1, len(b.plan.Items), item.Name)
 		if !item.Test {
 			m.progress.Show(b.target.Label, "run "+item.Name, "")
 			return

@@ -126,7 +126,6 @@ func (m *matrix) main(ctx context.Context, targets []target, stdout, stderr io.W
 		reports = stderr
 	}
 	m.report = func(r *KernelResult) { printKernel(reports, r) }
-	o.jobs = min(o.jobs, len(targets))
 	results, err := m.run(ctx, targets)
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
