@@ -70,9 +70,13 @@ func median(v []float64) float64 {
 	return v[len(v)/2]
 }
 
+// medianSample returns the median of the times, and that of the allocations.
 func medianSample(samples []sample) sample {
-	slices.SortFunc(samples, func(a, b sample) int { return int(a.ns - b.ns) })
-	return samples[len(samples)/2]
+	var ns, allocs []float64
+	for _, s := range samples {
+		ns, allocs = append(ns, s.ns), append(allocs, float64(s.allocs))
+	}
+	return sample{median(ns), int(median(allocs))}
 }
 
 // String returns the goal as the table shows it.

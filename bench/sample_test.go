@@ -34,3 +34,10 @@ func TestMeets(t *testing.T) {
 		}
 	}
 }
+
+func TestMedianSample(t *testing.T) {
+	got := medianSample([]sample{{300, 9}, {100, 2}, {200, 9}, {0.5, 2}, {0.25, 2}})
+	if want := (sample{100, 2}); got != want {
+		t.Errorf("medianSample() = %v, want %v", got, want)
+	}
+}
