@@ -73,9 +73,8 @@ func TestFilter(t *testing.T) {
 	}
 	for _, tt := range getsidHooks() {
 		t.Run(tt.name, func(t *testing.T) {
-			all := tt.attach(t, bpfx.Filter{})
-			allCPUs := tt.attach(t, bpfx.Filter{CPUs: cpus})
-			counters := make([]counter, len(filters))
+			all, allCPUs := tt.attach(t, bpfx.Filter{}), tt.attach(t, bpfx.Filter{CPUs: cpus})
+			counters := make([]counted, len(filters))
 			for i, f := range filters {
 				counters[i] = tt.attach(t, f)
 			}
@@ -91,23 +90,41 @@ func TestFilter(t *testing.T) {
 						want += uint64(c.n)
 					}
 				}
-				if got := counters[i].count(); got != want {
-					t.Errorf("%v: counted %d calls, want %d", f, got, want)
+				if got, missed := counters[i].count(), counters[i].missed(t); got > want || got+missed < want {
+					t.Errorf("%v: counted %d calls and missed %d, want %d", f, got, missed, want)
 				}
 			}
 			// There may be calls of others.
-			if got := all.count(); got < total {
-				t.Errorf("without a filter: counted %d calls, want at least %d", got, total)
+			if got, missed := all.count(), all.missed(t); got+missed < total {
+				t.Errorf("without a filter: counted %d calls and missed %d, want at least %d", got, missed, total)
 			}
-			if got := allCPUs.count(); got < total {
-				t.Errorf("on all CPUs: counted %d calls, want at least %d", got, total)
+			if got, missed := allCPUs.count(), allCPUs.missed(t); got+missed < total {
+				t.Errorf("on all CPUs: counted %d calls and missed %d, want at least %d", got, missed, total)
 			}
 		})
 	}
 }
 
+// counted is a program that is attached, and counts.
+type counted struct {
+	counter
+	prog *bpfx.Program
+}
+
+// missed returns how often the kernel left the program out, for any call: it
+// was running on that CPU already, for a thread that was preempted in it. Raw
+// tracepoints of 7.3 are like that under load.
+func (c counted) missed(t *testing.T) uint64 {
+	t.Helper()
+	stats, err := c.prog.Stats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stats.RecursionMisses
+}
+
 // attach attaches a program that counts calls of getsid that f lets through.
-func (h getsidHook) attach(t *testing.T, f bpfx.Filter) counter {
+func (h getsidHook) attach(t *testing.T, f bpfx.Filter) counted {
 	t.Helper()
 	runs := newCounter(t)
 	spec, err := f.Apply(h.hook.Spec(append(slices.Clone(h.read), runs.program(h.ret)...)))
@@ -130,7 +147,7 @@ func (h getsidHook) attach(t *testing.T, f bpfx.Filter) counter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return runs
+	return counted{runs, p}
 }
 
 // skipIfRefused skips t if err is what a vendor's kernel says to BTF based
