@@ -50,8 +50,7 @@ func (m *matrix) run(ctx context.Context, targets []target) ([]*KernelResult, er
 			if len(parts[s.of]) < s.parts {
 				return
 			}
-			results[s.of], err = m.whole(targets[s.of].Label, parts[s.of])
-			errs = append(errs, err)
+			results[s.of] = m.whole(targets[s.of].Label, parts[s.of])
 			m.report(results[s.of])
 		})
 	}
@@ -78,7 +77,7 @@ func (m *matrix) share(ctx context.Context, s share) (*KernelResult, error) {
 }
 
 // whole makes one result of a kernel's shares, and judges it.
-func (m *matrix) whole(label string, parts []*KernelResult) (*KernelResult, error) {
+func (m *matrix) whole(label string, parts []*KernelResult) *KernelResult {
 	slices.SortFunc(parts, func(a, b *KernelResult) int { return strings.Compare(a.Label, b.Label) })
 	r := merge(label, parts)
 	index := func(r ItemResult) int {
@@ -86,20 +85,19 @@ func (m *matrix) whole(label string, parts []*KernelResult) (*KernelResult, erro
 	}
 	slices.SortFunc(r.Items, func(a, b ItemResult) int { return index(a) - index(b) })
 	verdict := "done"
-	var err error
 	if len(m.options.command) == 0 {
-		err = m.judge(r)
+		m.judge(r)
 		verdict += fmt.Sprintf(": %d passed, %d failed, %d skipped", r.Passed, r.Failed, r.Skipped)
 	}
 	if len(r.Problems) > 0 {
 		verdict += ", not green"
 	}
 	m.progress.Show(label, verdict, fmt.Sprintf(" (%.1f s)", r.Seconds))
-	return r, err
+	return r
 }
 
 // judge holds a kernel's result against what is expected of it.
-func (m *matrix) judge(r *KernelResult) error {
+func (m *matrix) judge(r *KernelResult) {
 	text, _ := os.ReadFile(filepath.Join(r.Dir, "config")) // none: then no CONFIG reason can be verified
 	expect, declared, err := loadExpectation(r.Series())
 	if err != nil {
@@ -110,7 +108,6 @@ func (m *matrix) judge(r *KernelResult) error {
 		j.Config = kconfig.Parse(string(text))
 	}
 	j.judge(r)
-	return err
 }
 
 var unsafeRE = regexp.MustCompile(`[^A-Za-z0-9.-]+`)
