@@ -7,11 +7,13 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf/btf"
+
+	kbtf "github.com/bpfx/go/internal/btf"
 )
 
 // TestContextLayout compares the structs of contexts with those of the kernel.
 func TestContextLayout(t *testing.T) {
-	kernel, err := btf.LoadKernelSpec()
+	kernel, err := kbtf.Shared.Cache().Kernel()
 	if err != nil {
 		t.Skip("skipping: needs the kernel's BTF (CONFIG_DEBUG_INFO_BTF):", err)
 	}
