@@ -60,7 +60,7 @@ func TestTask(t *testing.T) {
 				// The Go runtime may start a thread at any time.
 				for before := []pid(nil); len(before) == 0 || !slices.Equal(before, want); {
 					before = threads(t)
-					got = collect[pid](t, it)
+					got = byTID(collect[pid](t, it))
 					want = threads(t)
 				}
 			}
@@ -75,7 +75,14 @@ func TestTask(t *testing.T) {
 	}
 }
 
-// threads returns what the iterator must find of this process.
+// byTID sorts threads by number. The kernel gives those of a process in the order
+// in which they started, and that isn't the same once numbers begin anew.
+func byTID(list []pid) []pid {
+	slices.SortFunc(list, func(a, b pid) int { return int(a.TID) - int(b.TID) })
+	return list
+}
+
+// threads returns what the iterator must find of this process, by number.
 func threads(t *testing.T) (list []pid) {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/task")
@@ -89,8 +96,7 @@ func threads(t *testing.T) (list []pid) {
 		}
 		list = append(list, pid{n, uint64(os.Getpid())})
 	}
-	slices.SortFunc(list, func(a, b pid) int { return int(a.TID) - int(b.TID) })
-	return list
+	return byTID(list)
 }
 
 // gone returns a process that has ended, and a descriptor of it.
