@@ -3,6 +3,7 @@ package tailcall_test
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -275,7 +276,7 @@ func TestPinNested(t *testing.T) {
 	if err := c.Pin(dir); err != nil {
 		t.Fatal(err)
 	}
-	if names := list(t, dir); !slices.Equal(names, []string{"array_jump", "entry", "link_0", "nested_verdicts", "other_0"}) {
+	if names := list(t, dir); !slices.Equal(names, []string{"array_jump", "entry", "link_0", "nested_verdicts", "other_0000"}) {
 		t.Errorf("Pin() made %v", names)
 	}
 	again, err := tailcall.LoadPinned(dir)
@@ -300,6 +301,28 @@ func TestPinNested(t *testing.T) {
 	// The kernel's copies of the programs give the same graph.
 	if got := again.Graph().String(); got != want {
 		t.Errorf("Graph() = %s\nwant %s", got, want)
+	}
+}
+
+// TestPinOthers pins more others than have one digit.
+func TestPinOthers(t *testing.T) {
+	testutil.NeedRoot(t)
+	dir := filepath.Join(testutil.BPFFS(t), "chain")
+	s := &tailcall.Spec{Map: "jump", Entry: xdp("entry", 0, call("jump", to(0))), Slots: slots(xdp("pass", 2))}
+	for i := range 12 {
+		s.Others = append(s.Others, xdp(fmt.Sprint("other", i), int32(100+i)))
+	}
+	c := mustLoad(t, s)
+	if err := c.Pin(dir); err != nil {
+		t.Fatal(err)
+	}
+	again, err := tailcall.LoadPinned(dir)
+	again = mustChain(t, again, err)
+	for i, p := range again.Others() {
+		wantReturn(t, p, uint32(100+i))
+	}
+	if n := len(again.Others()); n != len(s.Others) {
+		t.Errorf("Others() has %d programs, want %d", n, len(s.Others))
 	}
 }
 

@@ -66,7 +66,7 @@ func (c *core) pin(dir string) error {
 	for i, p := range roots {
 		name := pinEntry
 		if i > 0 {
-			name = fmt.Sprint(pinOther, i-1)
+			name = fmt.Sprintf("%s%04d", pinOther, i-1) // which ReadDir sorts
 		}
 		clone, err := p.Clone() // which has no pin that would be moved
 		if err != nil {
