@@ -216,7 +216,7 @@ func TestConcurrent(t *testing.T) {
 					r, err := it.Reader()
 					fine(err)
 					if err == nil {
-						go r.Close() // while it is read
+						wg.Go(func() { fine(r.Close()) }) // while it is read
 						_, err := io.Copy(io.Discard, r)
 						fine(err)
 						fine(r.Close())

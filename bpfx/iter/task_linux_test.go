@@ -121,12 +121,11 @@ func gone(t *testing.T) (id, pidfd int) {
 func TestTaskRefused(t *testing.T) {
 	p := mustLoad(t, "task", pids(t, "task"))
 	id, pidfd := gone(t)
-	thread := 0 // that isn't the first of its process
-	for _, th := range threads(t) {
-		if th.TID != th.PID {
-			thread = int(th.TID)
-		}
-	}
+	// A thread that stays: others may be about to end, of goroutines that were
+	// locked to them. It isn't the first of the process, which TestMain has.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	thread := unix.Gettid()
 	for _, tt := range []struct {
 		name string
 		task Task
