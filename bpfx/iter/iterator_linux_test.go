@@ -120,6 +120,7 @@ func last[T any](seq func(func(T, error) bool)) (last error) {
 }
 
 func TestPin(t *testing.T) {
+	testutil.NeedInitialPIDs(t)
 	dir := testutil.BPFFS(t)
 	p := mustLoad(t, "task", pids(t, "task"))
 	it := mustOpen(t, p, nil)

@@ -33,9 +33,11 @@ type targetTest struct {
 
 var targetTests = []targetTest{
 	{name: "task", sources: []source{from("task", "task_struct", "pid"), from("task", "task_struct", "tgid")}, setup: func(t *testing.T) (*Options, func([][]uint64) error) {
+		testutil.NeedInitialPIDs(t)
 		return nil, hasRow(uint64(os.Getpid()), uint64(os.Getpid()))
 	}},
 	{name: "task_file", sources: []source{from("task", "task_struct", "tgid"), from("fd"), from("file", "file", "f_inode", "inode", "i_ino")}, setup: func(t *testing.T) (*Options, func([][]uint64) error) {
+		testutil.NeedInitialPIDs(t)
 		f, err := os.CreateTemp(t.TempDir(), "")
 		if err != nil {
 			t.Fatal(err)
@@ -44,6 +46,7 @@ var targetTests = []targetTest{
 		return nil, hasRow(uint64(os.Getpid()), uint64(f.Fd()), inode(t, f.Name()))
 	}},
 	{name: "task_vma", sources: []source{from("task", "task_struct", "tgid"), from("vma", "vm_area_struct", "vm_start"), from("vma", "vm_area_struct", "vm_end")}, setup: func(t *testing.T) (*Options, func([][]uint64) error) {
+		testutil.NeedInitialPIDs(t)
 		line, err := os.ReadFile("/proc/self/maps")
 		if err != nil {
 			t.Fatal(err)

@@ -30,6 +30,7 @@ func openTask(t *testing.T, p *bpfx.Program, task Task) *Iterator {
 }
 
 func TestTask(t *testing.T) {
+	testutil.NeedInitialPIDs(t)
 	p := mustLoad(t, "task", pids(t, "task"))
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -153,6 +154,7 @@ func TestTaskRefused(t *testing.T) {
 
 // TestTaskVanishes has a task end while the iterator is open: it finds nothing.
 func TestTaskVanishes(t *testing.T) {
+	testutil.NeedInitialPIDs(t)
 	p := mustLoad(t, "task", pids(t, "task"))
 	cmd := exec.Command("sleep", "1000")
 	if err := cmd.Start(); err != nil {

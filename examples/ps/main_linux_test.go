@@ -81,7 +81,7 @@ func TestList(t *testing.T) {
 
 // TestRun looks for this process in what is printed.
 func TestRun(t *testing.T) {
-	testutil.NeedRoot(t)
+	testutil.NeedInitialPIDs(t)
 	for _, threads := range []bool{false, true} {
 		var out bytes.Buffer
 		if err := run(&out, threads); err != nil {
