@@ -159,9 +159,13 @@ func TestTraffic(t *testing.T) {
 			if n := called(t, o, aimd.Init); n != 1 {
 				t.Errorf("init was called %d times, want once", n)
 			}
-			stats, err := structops.TCPInfo(client)
-			needNoError(t, err)
-			if stats.Cwnd == 0 || stats.Acked < 3<<20 || stats.RTT <= 0 || stats.MSS == 0 {
+			var stats structops.TCPStats
+			testutil.Eventually(t, "most of what was received is acknowledged", func() bool {
+				stats, err = structops.TCPInfo(client)
+				needNoError(t, err)
+				return stats.Acked >= 3<<20
+			})
+			if stats.Cwnd == 0 || stats.RTT <= 0 || stats.MSS == 0 {
 				t.Errorf("TCPInfo() = %+v after 4 MB", stats)
 			}
 
@@ -361,8 +365,11 @@ func TestMapReplacements(t *testing.T) {
 		client, server := connect(t)
 		needNoError(t, structops.UseTCPCC(client, second.Name()))
 		move(t, client, server, 1<<20)
-		if n := called(t, first, aimd.CongAvoid); n == 0 || n != called(t, second, aimd.CongAvoid) {
-			t.Errorf("the first counts %d calls, the second %d", n, called(t, second, aimd.CongAvoid))
+		// The last acknowledgements may come while it is looked at.
+		least := called(t, first, aimd.CongAvoid)
+		n := called(t, second, aimd.CongAvoid)
+		if most := called(t, first, aimd.CongAvoid); least == 0 || n < least || n > most {
+			t.Errorf("the first counts %d calls, then the second %d, then the first %d", least, n, most)
 		}
 		return nil
 	}))
