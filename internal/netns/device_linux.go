@@ -10,19 +10,14 @@ import (
 )
 
 // NewVeth makes a pair of veth devices in the network namespace of the calling
-// thread and sets both up. They go with the namespace, or when one of them is
+// thread, sets both up and waits until they send. They go with the namespace, or when one of them is
 // deleted. Returns an error wrapping EOPNOTSUPP if the kernel has no veth.
 func NewVeth(name, peer string) error {
 	info := append(make([]byte, unix.SizeofIfInfomsg), attr(unix.IFLA_IFNAME, cString(peer))...)
 	if err := newLink(name, "veth", attr(vethInfoPeer, info)); err != nil {
 		return fmt.Errorf("make veth devices: %w", err)
 	}
-	for _, name := range []string{name, peer} {
-		if err := linkUp(name); err != nil {
-			return fmt.Errorf("set %s up: %w", name, err)
-		}
-	}
-	return nil
+	return pairUp(name, peer)
 }
 
 // vethInfoPeer is VETH_INFO_PEER of include/uapi/linux/veth.h.

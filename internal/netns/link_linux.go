@@ -4,12 +4,14 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
+	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // NewNetkit makes a pair of netkit devices in the network namespace of the
-// calling thread and sets both up. They go with the namespace, or when one of
+// calling thread, sets both up and waits until they send. They go with the namespace, or when one of
 // them is deleted. Returns an error wrapping EOPNOTSUPP if the kernel has no
 // netkit. Requires Linux 6.7 and CONFIG_NETKIT.
 func NewNetkit(primary, peer string) error {
@@ -17,12 +19,7 @@ func NewNetkit(primary, peer string) error {
 	if err := newLink(primary, "netkit", attr(iflaNetkitPeerInfo, info)); err != nil {
 		return fmt.Errorf("make netkit devices: %w", err)
 	}
-	for _, name := range []string{primary, peer} {
-		if err := linkUp(name); err != nil {
-			return fmt.Errorf("set %s up: %w", name, err)
-		}
-	}
-	return nil
+	return pairUp(primary, peer)
 }
 
 // iflaNetkitPeerInfo is IFLA_NETKIT_PEER_INFO of include/uapi/linux/if_link.h.
@@ -34,6 +31,72 @@ func newLink(name, kind string, data []byte) error {
 	info := append(attr(unix.IFLA_INFO_KIND, cString(kind)), attr(unix.IFLA_INFO_DATA, data)...)
 	body := append(make([]byte, unix.SizeofIfInfomsg), attr(unix.IFLA_IFNAME, cString(name))...)
 	return rtnetlink(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, append(body, attr(unix.IFLA_LINKINFO, info)...))
+}
+
+// pairUp sets two network devices up that are connected to each other, and
+// waits until they send.
+//
+// The carrier of the first comes with the second, and then it is not at once
+// that the kernel starts its queue, but in the background
+// (net/core/link_watch.c). Until then it drops what is sent, without an error.
+func pairUp(names ...string) error {
+	for _, name := range names {
+		if err := linkUp(name); err != nil {
+			return fmt.Errorf("set %s up: %w", name, err)
+		}
+	}
+	for _, name := range names {
+		end := time.Now().Add(10 * time.Second)
+		for {
+			state, err := operState(name)
+			if err != nil {
+				return fmt.Errorf("ask for the state of %s: %w", name, err)
+			}
+			if state == ifOperUp {
+				break
+			}
+			if time.Now().After(end) {
+				return fmt.Errorf("%s is in state %d, not up", name, state)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return nil
+}
+
+// ifOperUp is IF_OPER_UP of include/uapi/linux/if.h.
+const ifOperUp = 6
+
+// operState returns the operational state of a network device. The kernel is
+// asked for this device alone: from Linux 6.8 on it then does what it had left
+// for the background, which it doesn't for a list of all.
+func operState(name string) (byte, error) {
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return 0, err
+	}
+	body := make([]byte, unix.SizeofIfInfomsg) // struct ifinfomsg
+	binary.NativeEndian.PutUint32(body[4:], uint32(i.Index))
+	answer, err := request(unix.RTM_GETLINK, 0, body)
+	if err != nil {
+		return 0, err
+	}
+	messages, err := syscall.ParseNetlinkMessage(answer)
+	if err != nil {
+		return 0, err
+	}
+	for n := range messages {
+		attrs, err := syscall.ParseNetlinkRouteAttr(&messages[n])
+		if err != nil {
+			return 0, err
+		}
+		for _, a := range attrs {
+			if a.Attr.Type == unix.IFLA_OPERSTATE && len(a.Value) > 0 {
+				return a.Value[0], nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("no state in %d bytes of rtnetlink", len(answer))
 }
 
 // linkUp sets a network device up.
@@ -51,30 +114,42 @@ func linkUp(name string) error {
 
 // rtnetlink sends one message and returns the kernel's answer to it.
 func rtnetlink(typ, flags uint16, body []byte) error {
+	answer, err := request(typ, flags|unix.NLM_F_ACK, body)
+	if err == nil && binary.NativeEndian.Uint16(answer[4:]) != unix.NLMSG_ERROR {
+		err = fmt.Errorf("rtnetlink answers with %d bytes that are no acknowledgement", len(answer))
+	}
+	return err
+}
+
+// request sends one message and returns the first that the kernel answers with,
+// or the error that is in there.
+func request(typ, flags uint16, body []byte) ([]byte, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer unix.Close(fd)
 	msg := make([]byte, unix.SizeofNlMsghdr, unix.SizeofNlMsghdr+len(body)) // struct nlmsghdr
 	binary.NativeEndian.PutUint32(msg, uint32(cap(msg)))
 	binary.NativeEndian.PutUint16(msg[4:], typ)
-	binary.NativeEndian.PutUint16(msg[6:], flags|unix.NLM_F_REQUEST|unix.NLM_F_ACK)
+	binary.NativeEndian.PutUint16(msg[6:], flags|unix.NLM_F_REQUEST)
 	if err := unix.Sendto(fd, append(msg, body...), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return err
+		return nil, err
 	}
-	answer := make([]byte, 4096)
+	answer := make([]byte, 16384)
 	n, _, err := unix.Recvfrom(fd, answer, 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if n < unix.SizeofNlMsghdr+4 || binary.NativeEndian.Uint16(answer[4:]) != unix.NLMSG_ERROR {
-		return fmt.Errorf("rtnetlink answers with %d bytes that are no acknowledgement", n)
+	if answer = answer[:n]; n < unix.SizeofNlMsghdr+4 {
+		return nil, fmt.Errorf("rtnetlink answers with %d bytes", n)
 	}
-	if errno := int32(binary.NativeEndian.Uint32(answer[unix.SizeofNlMsghdr:])); errno != 0 {
-		return unix.Errno(-errno)
+	if binary.NativeEndian.Uint16(answer[4:]) == unix.NLMSG_ERROR {
+		if errno := int32(binary.NativeEndian.Uint32(answer[unix.SizeofNlMsghdr:])); errno != 0 {
+			return nil, unix.Errno(-errno)
+		}
 	}
-	return nil
+	return answer, nil
 }
 
 // attr returns a netlink attribute (struct nlattr).

@@ -1,7 +1,10 @@
 package netns_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"runtime"
@@ -109,4 +112,50 @@ func TestDoError(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "Goexit") {
 		t.Errorf("Do() = %v, want an error that says Goexit", err)
 	}
+}
+
+// TestVethSends sends from one device of a pair as soon as there is one: the
+// other must receive it.
+func TestVethSends(t *testing.T) {
+	testutil.Netns(t)
+	for i := range 10 {
+		name, peer := fmt.Sprint("from", i), fmt.Sprint("to", i)
+		err := netns.NewVeth(name, peer)
+		if errors.Is(err, unix.EOPNOTSUPP) {
+			testutil.NeedConfig(t, "CONFIG_VETH", "veth")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		from, to := packetSocket(t, name), packetSocket(t, peer)
+		if _, err := unix.Write(from, bytes.Repeat([]byte{0x88, 0xb5}, 30)); err != nil {
+			t.Fatal(err)
+		}
+		if n, _, err := unix.Recvfrom(to, make([]byte, 64), 0); err != nil || n != 60 {
+			t.Fatalf("pair %d received %d bytes, %v; want 60", i, n, err)
+		}
+	}
+}
+
+// packetSocket opens a socket for frames of an EtherType for experiments, which
+// gives up receiving after a while.
+func packetSocket(t *testing.T, device string) int {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	i, err := net.InterfaceByName(device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proto := binary.NativeEndian.Uint16([]byte{0x88, 0xb5})
+	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: proto, Ifindex: i.Index}); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 10}); err != nil {
+		t.Fatal(err)
+	}
+	return fd
 }
