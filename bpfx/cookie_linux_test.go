@@ -10,7 +10,8 @@ import (
 	"github.com/bpfx/go/internal/testutil"
 )
 
-// TestCookies has programs add up what bpf_get_attach_cookie returns.
+// TestCookies has programs add up what bpf_get_attach_cookie returns in this
+// process.
 func TestCookies(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -46,7 +47,7 @@ func TestCookies(t *testing.T) {
 			testutil.Netns(t)
 			testutil.NeedKernel(t, tt.since, "cookies of "+tt.name)
 			sum := newCounter(t)
-			p := loadSpec(t, hookTest{name: tt.name, since: tt.since, configs: tt.configs}, tt.hook(t).Spec(sum.cookies(tt.ret)))
+			p := loadSpec(t, hookTest{name: tt.name, since: tt.since, configs: tt.configs}, mine(t, tt.hook(t).Spec(sum.cookies(tt.ret))))
 			_, err := p.Attach(tt.hook(t))
 			testutil.SkipIfNotSupported(t, err, tt.name, tt.since, tt.configs...)
 			if err != nil {

@@ -1,6 +1,9 @@
 package bpfx_test
 
 import (
+	"errors"
+	"os"
+	"sync"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -56,6 +59,42 @@ func (c counter) count() uint64 {
 	}
 	return n
 }
+
+// mine returns spec so that a tracing program runs for this process alone. Any
+// other process gets to a tracepoint or a function of the kernel too, whenever
+// it likes, and is in the midst of it when the program is detached.
+func mine(tb testing.TB, spec *ebpf.ProgramSpec) *ebpf.ProgramSpec {
+	tb.Helper()
+	switch spec.Type {
+	case ebpf.Kprobe, ebpf.TracePoint, ebpf.RawTracepoint, ebpf.Tracing, ebpf.LSM:
+	default:
+		return spec
+	}
+	pid, err := kernelPID()
+	if err != nil {
+		tb.Fatal("ask the kernel for the PID:", err)
+	}
+	out, err := bpfx.Filter{PID: pid}.Apply(spec)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return out
+}
+
+// kernelPID returns the PID of this process in the initial PID namespace: what
+// programs are told, and in a container another one than it sees itself.
+var kernelPID = sync.OnceValues(func() (pid int, err error) {
+	spec := bpfx.RawTracepoint{}.Spec(asm.Instructions{asm.FnGetCurrentPidTgid.Call(), asm.RSh.Imm(asm.R0, 32), asm.Return()})
+	err = bpfx.WithProgram(spec, func(p *bpfx.Program) error {
+		res, err := p.Run(bpfx.RunInput{})
+		pid = int(res.Return)
+		return err
+	})
+	if errors.Is(err, ebpf.ErrNotSupported) {
+		return os.Getpid(), nil // before Linux 5.10 there are no test runs of this type
+	}
+	return pid, err
+})
 
 // ret returns a program that does nothing but return n.
 func ret(n int32) asm.Instructions {

@@ -138,10 +138,11 @@ func testHook(t *testing.T, tt hookTest) {
 // sameHook compares what can't be compared by ==, since hooks may have slices.
 func sameHook(a, b bpfx.Hook) bool { return reflect.DeepEqual(a, b) }
 
-// loadFor loads a program that counts its runs at h.
+// loadFor loads a program that counts its runs at h, in this process if it
+// traces.
 func loadFor(t *testing.T, tt hookTest, h hook, runs counter) *bpfx.Program {
 	t.Helper()
-	return loadSpec(t, tt, h.Spec(runs.program(tt.ret)))
+	return loadSpec(t, tt, mine(t, h.Spec(runs.program(tt.ret))))
 }
 
 // loadSpec loads spec, and skips t where tt says that the kernel may lack it.
