@@ -36,6 +36,17 @@ func (c counter) program(ret int32) asm.Instructions {
 
 // add returns instructions that add what n puts into R1, and return ret.
 func (c counter) add(n asm.Instruction, ret int32) asm.Instructions {
+	return c.apply(n, asm.AddAtomic.Mem(asm.R0, asm.R1, asm.DWord, 0), ret)
+}
+
+// set returns instructions that store what n puts into R1, and return ret.
+func (c counter) set(n asm.Instruction, ret int32) asm.Instructions {
+	return c.apply(n, asm.StoreMem(asm.R0, 0, asm.R1, asm.DWord), ret)
+}
+
+// apply returns instructions that do op with what n puts into R1 to the slot,
+// which R0 points to, and return ret.
+func (c counter) apply(n, op asm.Instruction, ret int32) asm.Instructions {
 	return asm.Instructions{
 		asm.StoreImm(asm.RFP, -4, 0, asm.Word),
 		asm.LoadMapPtr(asm.R1, c.m.FD()),
@@ -44,7 +55,7 @@ func (c counter) add(n asm.Instruction, ret int32) asm.Instructions {
 		asm.FnMapLookupElem.Call(),
 		asm.JEq.Imm(asm.R0, 0, "exit"),
 		n,
-		asm.AddAtomic.Mem(asm.R0, asm.R1, asm.DWord, 0),
+		op,
 		asm.Mov.Imm(asm.R0, ret).WithSymbol("exit"),
 		asm.Return(),
 	}
