@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
+	"github.com/bpfx/go/internal/links"
 	"github.com/bpfx/go/internal/progname"
 )
 
@@ -72,15 +73,16 @@ func queryHolders(target int, typ ebpf.AttachType) ([]ebpf.ProgramID, string) {
 
 // linkWhere returns the first link that fits, 0 if none does or the kernel
 // doesn't tell: that takes CAP_SYS_ADMIN.
-func linkWhere(fits func(*link.Info) bool) (link.ID, ebpf.ProgramID) {
-	it := new(link.Iterator)
-	defer it.Close()
-	for it.Next() {
-		if info, err := it.Link.Info(); err == nil && fits(info) {
-			return info.ID, info.Program
+func linkWhere(fits func(*link.Info) bool) (id link.ID, program ebpf.ProgramID) {
+	// Without an answer there is none to tell.
+	_ = links.Each(func(l link.Link) bool {
+		info, err := l.Info()
+		if err == nil && fits(info) {
+			id, program = info.ID, info.Program
 		}
-	}
-	return 0, 0
+		return id == 0
+	})
+	return id, program
 }
 
 // xdpTaken returns err of attaching an XDP program to an interface that has

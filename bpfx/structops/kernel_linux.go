@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
+	"github.com/bpfx/go/internal/links"
 	"github.com/bpfx/go/internal/sys"
 )
 
@@ -144,12 +145,8 @@ func valueType(m *ebpf.Map) (uint32, error) { return sys.MapValueType(m.FD()) }
 // eachLink calls fn with every struct_ops link, until it returns false. The
 // link is closed afterwards.
 func eachLink(fn func(link.Link, ebpf.MapID) bool) error {
-	it := new(link.Iterator)
-	defer it.Close()
-	for it.Next() {
-		if id, err := linkMap(it.Link); err == nil && id != 0 && !fn(it.Link, id) {
-			return nil
-		}
-	}
-	return it.Err()
+	return links.Each(func(l link.Link) bool {
+		id, err := linkMap(l)
+		return err != nil || id == 0 || fn(l, id)
+	})
 }
