@@ -58,6 +58,12 @@ func Cgroup(tb testing.TB) string {
 		tb.Fatal("make a cgroup:", err)
 	}
 	tb.Cleanup(func() {
+		// Threads and processes that have ended, and were even waited for, may
+		// still be in it for a moment: removing it is EBUSY then.
+		Eventually(tb, "the cgroup is empty", func() bool {
+			events, err := os.ReadFile(filepath.Join(dir, "cgroup.events"))
+			return err != nil || !strings.Contains(string(events), "populated 1")
+		})
 		if err := os.Remove(dir); err != nil {
 			tb.Error("remove the cgroup:", err)
 		}
