@@ -205,27 +205,21 @@ func TestRunSyscall(t *testing.T) {
 	}
 }
 
+// TestRunLiveFrames counts frames while signals come that the Go runtime sends:
+// a run that they interrupt would start anew, with frames that went already.
 func TestRunLiveFrames(t *testing.T) {
 	testutil.Netns(t)
 	testutil.NeedKernel(t, "5.18", "live frames")
-	runs := newCounter(t)
-	p := mustLoad(t, bpfx.XDP{}.Spec(runs.program(1)))
 	ctx := bpfx.XDPContext{DataEnd: 64, IngressIfindex: uint32(loopback(t))}
-	// A run that a signal interrupts starts anew, with frames that went already,
-	// and the Go runtime stops goroutines by signals.
-	var all, old unix.Sigset_t
-	for i := range all.Val {
-		all.Val[i]--
-	}
-	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, &old); err != nil {
-		t.Fatal(err)
-	}
-	res, err := p.Run(bpfx.RunInput{Data: frame(64), Context: ctx, LiveFrames: true, Repeat: 100, BatchSize: 10})
-	if err := errors.Join(err, unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)); err != nil {
-		t.Fatal(err)
-	}
-	if n := runs.count(); n != 100 || res.Verdict != "" || res.Data != nil {
-		t.Errorf("%d runs, %+v; want 100 and no output", n, res)
+	for _, sig := range []unix.Signal{unix.SIGURG, unix.SIGPROF} {
+		runs := newCounter(t)
+		p := mustLoad(t, bpfx.XDP{}.Spec(runs.program(1)))
+		stop := pester(t, sig)
+		res := mustRun(t, p, bpfx.RunInput{Data: frame(64), Context: ctx, LiveFrames: true, Repeat: 1000, BatchSize: 10})
+		stop()
+		if n := runs.count(); n != 1000 || res.Verdict != "" || res.Data != nil {
+			t.Errorf("%v: %d runs, %+v; want 1000 and no output", sig, n, res)
+		}
 	}
 }
 
@@ -270,28 +264,37 @@ func TestRunInterrupted(t *testing.T) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGUSR1)
 	defer signal.Stop(signals)
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	tid := unix.Gettid()
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-				// Errors can only mean that the thread is gone.
-				_ = unix.Tgkill(unix.Getpid(), tid, unix.SIGUSR1)
-			}
-		}
-	})
-	defer wg.Wait()
-	defer close(stop)
+	defer pester(t, unix.SIGUSR1)()
 	for range 2000 {
 		if res := mustRun(t, p, bpfx.RunInput{Data: frame(64)}); res.Return != 1 {
 			t.Fatalf("Return = %d, want 1: an interrupted run was taken for a result", res.Return)
 		}
+	}
+}
+
+// pester sends a signal to the thread of the caller, time and again, until the
+// function that it returns is called.
+func pester(t *testing.T, sig unix.Signal) (stop func()) {
+	t.Helper()
+	runtime.LockOSThread()
+	tid := unix.Gettid()
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				// Errors can only mean that the thread is gone.
+				_ = unix.Tgkill(unix.Getpid(), tid, sig)
+			}
+		}
+	})
+	return func() {
+		close(done)
+		wg.Wait()
+		runtime.UnlockOSThread()
 	}
 }
 

@@ -39,11 +39,14 @@ type TestRunAttr struct {
 // maxInterrupts bounds how often an interrupted test run is started again.
 const maxInterrupts = 1000
 
-// profSet holds SIGPROF alone.
-var profSet = func() (set unix.Sigset_t) {
-	const bit = int(unix.SIGPROF) - 1
-	const word = int(unsafe.Sizeof(set.Val[0])) * 8
-	set.Val[bit/word] |= 1 << (bit % word)
+// runtimeSignals are those that the Go runtime sends to its own threads: to
+// preempt goroutines, which threads in system calls have no need of, and to
+// profile them.
+var runtimeSignals = func() (set unix.Sigset_t) {
+	for _, s := range []unix.Signal{unix.SIGURG, unix.SIGPROF} {
+		const word = int(unsafe.Sizeof(set.Val[0])) * 8
+		set.Val[int(s-1)/word] |= 1 << (int(s-1) % word)
+	}
 	return set
 }()
 
@@ -52,18 +55,18 @@ var profSet = func() (set unix.Sigset_t) {
 // A run that a signal interrupts has no result: the kernel gives up the rest
 // of its repetitions with EINTR (net/bpf/test_run.c, bpf_test_timer_continue),
 // and before 5.13 it does so even after a single run that was complete. So it
-// is started again, and SIGPROF, which Go's profiler sends a hundred times a
-// second, is held off meanwhile. Returns EINTR if it was interrupted a
+// is started again, and the signals of the Go runtime are held off meanwhile:
+// its profiler sends a hundred a second. Returns EINTR if it was interrupted a
 // thousand times.
 func TestRun(attr *TestRunAttr) error {
 	// Nothing here can panic, and a deferred call costs as much as a check of
 	// the verdict: this is the path that benchmarks take.
 	runtime.LockOSThread()
 	var old unix.Sigset_t
-	err := unix.PthreadSigmask(unix.SIG_BLOCK, &profSet, &old)
+	err := unix.PthreadSigmask(unix.SIG_BLOCK, &runtimeSignals, &old)
 	if err != nil {
 		runtime.UnlockOSThread()
-		return fmt.Errorf("hold off SIGPROF: %w", err)
+		return fmt.Errorf("hold off signals: %w", err)
 	}
 	err = testRun(attr)
 	// The mask can't be refused here: it is the one that was in force.
