@@ -5,10 +5,7 @@ package faults
 import (
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -160,43 +157,11 @@ func (b *before) idsLeft() (left []string, err error) {
 	}, func() {
 		for id := range candidates {
 			b.ids[id] = true // it is reported once
-			if !heldByOthers(id) {
+			if !testutil.HeldByOthers(id) {
 				left = append(left, testutil.Describe(id))
 			}
 		}
 		slices.Sort(left)
 	})
 	return left, err
-}
-
-// heldByOthers reports whether a process that has nothing to do with this one
-// has an object open, or whether it is systemd's.
-func heldByOthers(id testutil.ID) bool {
-	if strings.Contains(testutil.Describe(id), " sd_") {
-		return true
-	}
-	key := map[string]string{"program": "prog_id:", "map": "map_id:", "link": "link_id:", "btf": "btf_id:"}[id.Kind]
-	infos, _ := filepath.Glob("/proc/[0-9]*/fdinfo/*") // the pattern is well formed
-	for _, path := range infos {
-		pid, _ := strconv.Atoi(strings.Split(path, "/")[2])
-		if pid == os.Getpid() || isChild(pid) {
-			continue
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			continue // it was closed
-		}
-		for line := range strings.Lines(string(text)) {
-			if f := strings.Fields(line); len(f) == 2 && f[0] == key && f[1] == fmt.Sprint(id.ID) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// isChild reports whether a process is a child of this one.
-func isChild(pid int) bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	return err == nil && strings.Contains(string(text), fmt.Sprintf("\nPPid:\t%d\n", os.Getpid()))
 }

@@ -2,6 +2,10 @@ package testutil
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -53,4 +57,36 @@ func IDs() ([]ID, error) {
 		}
 	}
 	return list, nil
+}
+
+// HeldByOthers reports whether a process that has nothing to do with this one
+// has an object open, or whether it is systemd's.
+func HeldByOthers(id ID) bool {
+	if id.Kind == "program" && strings.Contains(Describe(id), " sd_") { // maps aren't opened: see [IDs]
+		return true
+	}
+	key := map[string]string{"program": "prog_id:", "map": "map_id:", "link": "link_id:", "btf": "btf_id:"}[id.Kind]
+	infos, _ := filepath.Glob("/proc/[0-9]*/fdinfo/*") // the pattern is well formed
+	for _, path := range infos {
+		pid, _ := strconv.Atoi(strings.Split(path, "/")[2])
+		if pid == os.Getpid() || isChild(pid) {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it was closed
+		}
+		for line := range strings.Lines(string(text)) {
+			if f := strings.Fields(line); len(f) == 2 && f[0] == key && f[1] == fmt.Sprint(id.ID) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isChild reports whether a process is a child of this one.
+func isChild(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return err == nil && strings.Contains(string(text), fmt.Sprintf("\nPPid:\t%d\n", os.Getpid()))
 }
