@@ -118,11 +118,12 @@ func TestTrace(t *testing.T) {
 	}
 }
 
-// TestFor traces for a while without anything to see.
+// TestFor traces for a while without anything to see: no process has the PID
+// (PID_MAX_LIMIT of include/linux/threads.h).
 func TestFor(t *testing.T) {
 	testutil.NeedRoot(t)
 	var out bytes.Buffer
-	err := trace(t.Context(), &out, options{pid: 1 << 21, limit: 50 * time.Millisecond}, []string{place, "tp_btf/task_rename"})
+	err := trace(t.Context(), &out, options{pid: 1 << 22, limit: 50 * time.Millisecond}, []string{place, "tp_btf/task_rename"})
 	if err != nil {
 		t.Fatal(err)
 	}
