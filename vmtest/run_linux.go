@@ -82,15 +82,16 @@ func runMain(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 	if err := checkTools(); err != nil {
 		return err
 	}
-	targets, err := findTargets(ctx, o, cache, stderr)
-	if err != nil {
-		return err
-	}
+	// Before a kernel is looked for: a setup may be putting another in its place.
 	unlock, err := lockCache(ctx, cache, unix.LOCK_SH, stderr)
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	targets, err := findTargets(ctx, o, cache, stderr)
+	if err != nil {
+		return err
+	}
 	dir, exe, err := newRun(cache)
 	if err != nil {
 		return err
