@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/bpfx/go/internal/testutil"
 )
 
@@ -30,12 +32,9 @@ func TestBPFFS(t *testing.T) {
 	var dir string
 	t.Run("mounted", func(t *testing.T) {
 		dir = testutil.BPFFS(t)
-		mounts, err := os.ReadFile("/proc/self/mounts")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(string(mounts), " "+dir+" bpf ") {
-			t.Errorf("%s is not a bpf filesystem:\n%s", dir, mounts)
+		var fs unix.Statfs_t
+		if err := unix.Statfs(dir, &fs); err != nil || fs.Type != unix.BPF_FS_MAGIC {
+			t.Errorf("%s is a filesystem of type %#x (%v), want bpf", dir, fs.Type, err)
 		}
 	})
 	if _, err := os.Stat(dir); dir != "" && !os.IsNotExist(err) {
