@@ -51,6 +51,10 @@ func tsharkFields(t *testing.T, pkts [][]byte) []string {
 		args = append(args, "-d", "tcp.port=="+ports+",data", "-d", "udp.port=="+ports+",data")
 	}
 	args = append(args, "-d", "udp.port==4789,vxlan")
+	// The same behind the packet, and in an echo.
+	for _, guess := range []string{"f5ethtrailer", "gmhdr", "gmtrailer", "ixiatrailer", "vssmonitoring", "hipercontracer"} {
+		args = append(args, "--disable-protocol", guess)
+	}
 	cmd := exec.Command(tshark, args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
