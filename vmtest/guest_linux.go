@@ -189,9 +189,10 @@ func runItem(item Item, output string) (exit int, why string) {
 		return 127, fmt.Sprintf("start: %v", err)
 	}
 	over := make(chan error, 1)
-	go func() { over <- cmd.Wait() }()
+	go func() { over <- ended(cmd.Process.Pid) }()
 	why = watch(item, cmd.Process.Pid, out, over)
 	_ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL) // what it left running; mostly nothing
+	_ = cmd.Wait()                                // only now: until then the id is its own
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		if why == "" {
 			why = fmt.Sprintf("killed by signal %d (%v)", status.Signal(), status.Signal())
@@ -199,6 +200,15 @@ func runItem(item Item, output string) (exit int, why string) {
 		return 128 + int(status.Signal()), why
 	}
 	return cmd.ProcessState.ExitCode(), why
+}
+
+// ended waits for the end of a child and leaves it a zombie.
+func ended(pid int) error {
+	for {
+		if err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != unix.EINTR {
+			return err
+		}
+	}
 }
 
 // watch waits for the end of a program and ends it itself if it takes too long (with SIGQUIT
