@@ -10,8 +10,9 @@ import (
 )
 
 // NewVeth makes a pair of veth devices in the network namespace of the calling
-// thread, sets both up and waits until they send. They go with the namespace, or when one of them is
-// deleted. Returns an error wrapping EOPNOTSUPP if the kernel has no veth.
+// thread, sets both up and waits until they send. They go with the namespace, or
+// when one of them is deleted. Returns an error wrapping EOPNOTSUPP if the kernel
+// has no veth.
 func NewVeth(name, peer string) error {
 	info := append(make([]byte, unix.SizeofIfInfomsg), attr(unix.IFLA_IFNAME, cString(peer))...)
 	if err := newLink(name, "veth", attr(vethInfoPeer, info)); err != nil {

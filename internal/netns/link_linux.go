@@ -11,9 +11,9 @@ import (
 )
 
 // NewNetkit makes a pair of netkit devices in the network namespace of the
-// calling thread, sets both up and waits until they send. They go with the namespace, or when one of
-// them is deleted. Returns an error wrapping EOPNOTSUPP if the kernel has no
-// netkit. Requires Linux 6.7 and CONFIG_NETKIT.
+// calling thread, sets both up and waits until they send. They go with the
+// namespace, or when one of them is deleted. Returns an error wrapping EOPNOTSUPP
+// if the kernel has no netkit. Requires Linux 6.7 and CONFIG_NETKIT.
 func NewNetkit(primary, peer string) error {
 	info := append(make([]byte, unix.SizeofIfInfomsg), attr(unix.IFLA_IFNAME, cString(peer))...)
 	if err := newLink(primary, "netkit", attr(iflaNetkitPeerInfo, info)); err != nil {

@@ -118,10 +118,11 @@ func Main(m *testing.M) {
 	os.Exit(run(m))
 }
 
+// The main goroutine keeps the first thread: tests that change the namespaces of
+// theirs must not be on one that doesn't end with them.
+func init() { runtime.LockOSThread() }
+
 func run(m *testing.M) int {
-	// The main goroutine keeps the first thread: tests that change the namespaces
-	// of theirs must not be on one that doesn't end with them.
-	runtime.LockOSThread()
 	// A fuzzer's workers run beside the process that has the lock.
 	if os.Geteuid() != 0 || slices.Contains(os.Args, "-test.fuzzworker") {
 		return m.Run()
