@@ -71,6 +71,8 @@ func (c counter) count() uint64 {
 	return n
 }
 
+var initialPID = sync.OnceValues(bpfx.InitialPID)
+
 // mine returns spec so that a tracing program runs for this process alone. Any
 // other process gets to a tracepoint or a function of the kernel too, whenever
 // it likes, and is in the midst of it when the program is detached.
@@ -81,9 +83,12 @@ func mine(tb testing.TB, spec *ebpf.ProgramSpec) *ebpf.ProgramSpec {
 	default:
 		return spec
 	}
-	pid, err := kernelPID()
+	pid, err := initialPID()
+	if errors.Is(err, ebpf.ErrNotSupported) {
+		pid, err = os.Getpid(), nil // as it is but in a container
+	}
 	if err != nil {
-		tb.Fatal("ask the kernel for the PID:", err)
+		tb.Fatal(err)
 	}
 	out, err := bpfx.Filter{PID: pid}.Apply(spec)
 	if err != nil {
@@ -91,21 +96,6 @@ func mine(tb testing.TB, spec *ebpf.ProgramSpec) *ebpf.ProgramSpec {
 	}
 	return out
 }
-
-// kernelPID returns the PID of this process in the initial PID namespace: what
-// programs are told, and in a container another one than it sees itself.
-var kernelPID = sync.OnceValues(func() (pid int, err error) {
-	spec := bpfx.RawTracepoint{}.Spec(asm.Instructions{asm.FnGetCurrentPidTgid.Call(), asm.RSh.Imm(asm.R0, 32), asm.Return()})
-	err = bpfx.WithProgram(spec, func(p *bpfx.Program) error {
-		res, err := p.Run(bpfx.RunInput{})
-		pid = int(res.Return)
-		return err
-	})
-	if errors.Is(err, ebpf.ErrNotSupported) {
-		return os.Getpid(), nil // before Linux 5.10 there are no test runs of this type
-	}
-	return pid, err
-})
 
 // ret returns a program that does nothing but return n.
 func ret(n int32) asm.Instructions {

@@ -3,7 +3,6 @@ package bpfx_test
 import (
 	"fmt"
 	"log"
-	"os"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -17,8 +16,12 @@ func ExampleFilter() {
 	hook := bpfx.Tracepoint{Group: "syscalls", Name: "sys_enter_openat"}
 	spec := hook.Spec(asm.Instructions{asm.Mov.Imm(asm.R0, 1), asm.Return()})
 
-	filter := bpfx.Filter{PID: os.Getpid(), CPUs: []int{0, 1}}
-	spec, err := filter.Apply(spec)
+	pid, err := bpfx.InitialPID() // os.Getpid() differs in a container
+	if err != nil {
+		log.Fatal(err)
+	}
+	filter := bpfx.Filter{PID: pid, CPUs: []int{0, 1}}
+	spec, err = filter.Apply(spec)
 	if err != nil {
 		log.Fatal(err)
 	}

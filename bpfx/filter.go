@@ -20,8 +20,7 @@ import (
 // PID and TID are those of the initial PID namespace, which a container's own
 // differ from: in there, the first process sees itself as 1. Seen from the
 // host, the line NSpid of /proc/PID/status has both, the host's first. A
-// process sees the same line shortened to its own namespace, so it can't find
-// out.
+// process sees that line shortened to its own namespace: [InitialPID] tells it.
 //
 // A program runs in the process that made the kernel do something, as a rule.
 // At a place that interrupts and softirqs get to, such as the functions that

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -57,6 +56,17 @@ type count struct{ Events, Lost uint64 }
 
 // collection returns a program for each place, and the maps that they share.
 func collection(places []string, filter bpfx.Filter) (*ebpf.CollectionSpec, error) {
+	programs := make([]*ebpf.ProgramSpec, len(places))
+	for i, place := range places {
+		var err error
+		if programs[i], err = program(i, place); err != nil {
+			return nil, err
+		}
+	}
+	self, err := bpfx.InitialPID()
+	if err != nil {
+		return nil, err
+	}
 	spec := &ebpf.CollectionSpec{
 		Maps: map[string]*ebpf.MapSpec{
 			eventsMap: {Name: eventsMap, Type: ebpf.RingBuf, MaxEntries: 1 << 20},
@@ -64,14 +74,11 @@ func collection(places []string, filter bpfx.Filter) (*ebpf.CollectionSpec, erro
 		},
 		Programs: make(map[string]*ebpf.ProgramSpec),
 	}
-	for i, place := range places {
-		p, err := program(i, place)
-		if err != nil {
-			return nil, err
-		}
+	for i, p := range programs {
+		p.Instructions = visit(i, self, neutral(p.Type, p.AttachType))
 		if filter.PID != 0 {
 			if p, err = filter.Apply(p); err != nil {
-				return nil, fmt.Errorf("%s: %w", place, err)
+				return nil, fmt.Errorf("%s: %w", places[i], err)
 			}
 		}
 		spec.Programs[p.Name] = p
@@ -79,7 +86,7 @@ func collection(places []string, filter bpfx.Filter) (*ebpf.CollectionSpec, erro
 	return spec, nil
 }
 
-// program returns the program of a place.
+// program returns the program of a place, which has no instructions yet.
 func program(i int, place string) (*ebpf.ProgramSpec, error) {
 	prefix, target, _ := strings.Cut(place, "/")
 	var known []string
@@ -88,7 +95,7 @@ func program(i int, place string) (*ebpf.ProgramSpec, error) {
 			return &ebpf.ProgramSpec{
 				Name: fmt.Sprintf("trace_%02d", i), SectionName: place,
 				Type: k.typ, AttachType: k.attach, AttachTo: target,
-				Instructions: visit(i, neutral(k.typ, k.attach)), License: "GPL",
+				License: "GPL",
 			}, nil
 		}
 		known = append(known, k.prefix)
@@ -107,8 +114,8 @@ func neutral(typ ebpf.ProgramType, attach ebpf.AttachType) int32 {
 }
 
 // visit returns instructions that count a visit to a place and tell of it,
-// unless it is this process's, and return ret.
-func visit(place int, ret int32) asm.Instructions {
+// unless it is by the process self, and return ret.
+func visit(place, self int, ret int32) asm.Instructions {
 	const (
 		at    = -32     // the event is on the stack from here on
 		comm  = at + 8  // event.Comm
@@ -119,7 +126,7 @@ func visit(place int, ret int32) asm.Instructions {
 		asm.FnGetCurrentPidTgid.Call(),
 		asm.StoreMem(asm.RFP, at, asm.R0, asm.DWord),
 		asm.RSh.Imm(asm.R0, 32),
-		asm.JEq.Imm(asm.R0, int32(os.Getpid()), "exit"),
+		asm.JEq.Imm(asm.R0, int32(self), "exit"),
 		asm.StoreImm(asm.RFP, index, int64(place), asm.Word),
 		asm.StoreImm(asm.RFP, index+4, 0, asm.Word),
 
