@@ -239,7 +239,8 @@ func isEvents(path string) bool {
 	return strings.HasSuffix(path, "/tracing/kprobe_events") || strings.HasSuffix(path, "/tracing/uprobe_events")
 }
 
-// events lists the events of tracefs.
+// events lists the events of tracefs that cilium/ebpf made: those of others come
+// and go at any time, and are not to be removed.
 func events() (list []string) {
 	for _, file := range eventFiles {
 		text, err := os.ReadFile(file)
@@ -247,7 +248,9 @@ func events() (list []string) {
 			continue // the kernel has no such probes
 		}
 		for line := range strings.Lines(string(text)) {
-			list = append(list, strings.TrimSpace(line))
+			if strings.Contains(line, ":ebpf_") { // as in p:group/name
+				list = append(list, strings.TrimSpace(line))
+			}
 		}
 	}
 	return list
@@ -257,7 +260,7 @@ func events() (list []string) {
 func removeEvents(list []string) error {
 	var errs []error
 	for _, line := range list {
-		name, _, _ := strings.Cut(line, " ") // as in p:group/name
+		name, _, _ := strings.Cut(line, " ")
 		_, name, _ = strings.Cut(name, ":")
 		for _, file := range eventFiles {
 			f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
