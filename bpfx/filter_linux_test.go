@@ -116,11 +116,7 @@ type counted struct {
 // tracepoints of 7.3 are like that under load.
 func (c counted) missed(t *testing.T) uint64 {
 	t.Helper()
-	stats, err := c.prog.Stats()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return stats.RecursionMisses
+	return statsOf(t, c.prog).RecursionMisses
 }
 
 // attach attaches a program that counts calls of getsid that f lets through.

@@ -211,20 +211,20 @@ func mustAllRun(t *testing.T, tt sectionsTest, c *bpfx.Collection, skip []string
 		if slices.Contains(skip, name) {
 			continue
 		}
-		testutil.Eventually(t, name+" ran", func() bool { return runCount(t, c.Programs[name]) > 0 })
+		testutil.Eventually(t, name+" ran", func() bool { return statsOf(t, c.Programs[name]).RunCount > 0 })
 	}
 }
 
-// runCount returns how often p ran while statistics were enabled.
-func runCount(tb testing.TB, p interface {
+// statsOf returns what p did while statistics were enabled.
+func statsOf(tb testing.TB, p interface {
 	Stats() (*ebpf.ProgramStats, error)
-}) uint64 {
+}) *ebpf.ProgramStats {
 	tb.Helper()
 	s, err := p.Stats()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return s.RunCount
+	return s
 }
 
 // getconf runs a program that calls confstr of the C library.
