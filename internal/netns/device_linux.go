@@ -14,11 +14,7 @@ import (
 // when one of them is deleted. Returns an error wrapping EOPNOTSUPP if the kernel
 // has no veth.
 func NewVeth(name, peer string) error {
-	info := append(make([]byte, unix.SizeofIfInfomsg), attr(unix.IFLA_IFNAME, cString(peer))...)
-	if err := newLink(name, "veth", attr(vethInfoPeer, info)); err != nil {
-		return fmt.Errorf("make veth devices: %w", err)
-	}
-	return pairUp(name, peer)
+	return newPair("veth", name, peer, vethInfoPeer)
 }
 
 // vethInfoPeer is VETH_INFO_PEER of include/uapi/linux/veth.h.

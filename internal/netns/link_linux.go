@@ -15,11 +15,7 @@ import (
 // namespace, or when one of them is deleted. Returns an error wrapping EOPNOTSUPP
 // if the kernel has no netkit. Requires Linux 6.7 and CONFIG_NETKIT.
 func NewNetkit(primary, peer string) error {
-	info := append(make([]byte, unix.SizeofIfInfomsg), attr(unix.IFLA_IFNAME, cString(peer))...)
-	if err := newLink(primary, "netkit", attr(iflaNetkitPeerInfo, info)); err != nil {
-		return fmt.Errorf("make netkit devices: %w", err)
-	}
-	return pairUp(primary, peer)
+	return newPair("netkit", primary, peer, iflaNetkitPeerInfo)
 }
 
 // iflaNetkitPeerInfo is IFLA_NETKIT_PEER_INFO of include/uapi/linux/if_link.h.
@@ -33,35 +29,42 @@ func newLink(name, kind string, data []byte) error {
 	return rtnetlink(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, append(body, attr(unix.IFLA_LINKINFO, info)...))
 }
 
-// pairUp sets two network devices up that are connected to each other, and
-// waits until they send.
+// newPair makes two network devices that are connected to each other, sets both
+// up and waits until they send. peerInfo is the attribute of their kind that
+// describes the second.
 //
 // The carrier of the first comes with the second, and then it is not at once
 // that the kernel starts its queue, but in the background
 // (net/core/link_watch.c). Until then it drops what is sent, without an error.
-func pairUp(names ...string) error {
-	for _, name := range names {
+func newPair(kind, name, peer string, peerInfo uint16) error {
+	info := append(make([]byte, unix.SizeofIfInfomsg), attr(unix.IFLA_IFNAME, cString(peer))...)
+	if err := newLink(name, kind, attr(peerInfo, info)); err != nil {
+		return fmt.Errorf("make %s devices: %w", kind, err)
+	}
+	for _, name := range []string{name, peer} {
 		if err := linkUp(name); err != nil {
 			return fmt.Errorf("set %s up: %w", name, err)
 		}
 	}
-	for _, name := range names {
-		end := time.Now().Add(10 * time.Second)
-		for {
-			state, err := operState(name)
-			if err != nil {
-				return fmt.Errorf("ask for the state of %s: %w", name, err)
-			}
-			if state == ifOperUp {
-				break
-			}
-			if time.Now().After(end) {
-				return fmt.Errorf("%s is in state %d, not up", name, state)
-			}
-			time.Sleep(time.Millisecond)
+	for _, name := range []string{name, peer} {
+		if err := awaitUp(name); err != nil {
+			return fmt.Errorf("wait for %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// awaitUp waits until a network device sends.
+func awaitUp(name string) error {
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		state, err := operState(name)
+		if err != nil || state == ifOperUp {
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("it is in state %d, not up", state)
+		}
+	}
 }
 
 // ifOperUp is IF_OPER_UP of include/uapi/linux/if.h.
@@ -71,12 +74,10 @@ const ifOperUp = 6
 // asked for this device alone: from Linux 6.8 on it then does what it had left
 // for the background, which it doesn't for a list of all.
 func operState(name string) (byte, error) {
-	i, err := net.InterfaceByName(name)
+	body, err := infoOf(name)
 	if err != nil {
 		return 0, err
 	}
-	body := make([]byte, unix.SizeofIfInfomsg) // struct ifinfomsg
-	binary.NativeEndian.PutUint32(body[4:], uint32(i.Index))
 	answer, err := request(unix.RTM_GETLINK, 0, body)
 	if err != nil {
 		return 0, err
@@ -99,14 +100,23 @@ func operState(name string) (byte, error) {
 	return 0, fmt.Errorf("no state in %d bytes of rtnetlink", len(answer))
 }
 
+// infoOf returns a struct ifinfomsg that names a network device.
+func infoOf(name string) ([]byte, error) {
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return nil, err
+	}
+	body := make([]byte, unix.SizeofIfInfomsg)
+	binary.NativeEndian.PutUint32(body[4:], uint32(i.Index))
+	return body, nil
+}
+
 // linkUp sets a network device up.
 func linkUp(name string) error {
-	i, err := net.InterfaceByName(name)
+	body, err := infoOf(name)
 	if err != nil {
 		return err
 	}
-	body := make([]byte, unix.SizeofIfInfomsg) // struct ifinfomsg
-	binary.NativeEndian.PutUint32(body[4:], uint32(i.Index))
 	binary.NativeEndian.PutUint32(body[8:], unix.IFF_UP)  // flags
 	binary.NativeEndian.PutUint32(body[12:], unix.IFF_UP) // those that change
 	return rtnetlink(unix.RTM_SETLINK, 0, body)
